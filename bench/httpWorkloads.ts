@@ -1,0 +1,54 @@
+import type { HttpSubject } from './httpSubjects.ts';
+import { cpuOf, now } from './measure.ts';
+import type { Workload } from './workloads.ts';
+
+/** A workload whose model is a server in another process. */
+export interface HttpWorkload extends Omit<Workload, 'model' | 'measure'> {
+  /** Which answer of the server. */
+  readonly path: string;
+  measure(run: HttpSubject): Promise<number>;
+}
+
+const perTurn: HttpWorkload['measure'] = (run) => cpuOf(() => run('What is 1 + 1?', ignore));
+
+export const httpWorkloads: readonly HttpWorkload[] = [
+  { name: 'W1 http', unit: 'us/turn', goal: 1.25, path: 'text20', measure: perTurn },
+  { name: 'W2 http', unit: 'us/turn', goal: 1.25, path: 'tenCalls', measure: perTurn },
+  { name: 'W3 http', unit: 'us/turn', goal: 1.3, path: 'parallelCalls', measure: perTurn },
+  {
+    name: 'W4 http',
+    unit: 'us/delta',
+    goal: 1.3,
+    path: 'text50000',
+    measure: async (run) => (await perTurn(run)) / 50_000,
+  },
+  { name: 'W5 1,000 turns at once, CPU', unit: 'us/turn', goal: 3, path: 'paced', measure: crowd(({ cpu }) => cpu) },
+  { name: 'W5 … wall', unit: 'us/turn', goal: 1.8, path: 'paced', measure: crowd(({ wall }) => wall) },
+  { name: 'W5 … peak memory', unit: 'bytes', goal: 1.5, path: 'paced', measure: crowd(({ memory }) => memory) },
+];
+
+const crowdSize = 1_000;
+
+interface CrowdFigures {
+  readonly cpu: number;
+  readonly wall: number;
+  readonly memory: number;
+}
+
+/** All at once, once: that is how a server meets them. Time per turn, memory of the whole process at its peak. */
+function crowd(figure: (figures: CrowdFigures) => number): HttpWorkload['measure'] {
+  return async (run) => {
+    await run('Warm up.', ignore);
+    const before = process.cpuUsage();
+    const start = now();
+    await Promise.all(Array.from({ length: crowdSize }, (_, index) => run(`Turn ${index}`, ignore)));
+    const { user, system } = process.cpuUsage(before);
+    return figure({
+      cpu: (user + system) / crowdSize,
+      wall: (now() - start) / crowdSize,
+      memory: process.resourceUsage().maxRSS * 1_024,
+    });
+  };
+}
+
+function ignore(): void {}

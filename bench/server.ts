@@ -1,0 +1,82 @@
+// An OpenAI-compatible server on loopback, in a process of its own: node bench/server.ts; prints its address.
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+interface Asked {
+  readonly messages: readonly { readonly role: string }[];
+}
+
+/** What is answered under each path, given how many messages there are. */
+const answers: Record<string, (asked: Asked, response: ServerResponse) => Promise<void> | void> = {
+  text20: (_asked, response) => finish(response, words(20)),
+  tenCalls: ({ messages }, response) => finish(response, countOf(messages, 'tool') < 10 ? calls(1) : words(1)),
+  parallelCalls: ({ messages }, response) => finish(response, countOf(messages, 'tool') === 0 ? calls(16) : words(1)),
+  text50000: (_asked, response) => flood(response),
+  paced: (_asked, response) => pace(response),
+};
+
+const server = createServer(async (request, response) => {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  const answer = answers[(request.url ?? '').split('/')[1] ?? ''];
+  if (answer === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  await answer(JSON.parse(body) as Asked, response);
+});
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+process.on('SIGTERM', () => process.exit(0));
+// ends with whoever started it
+process.stdin.resume().on('end', () => process.exit(0));
+
+function chunk(delta: object, finishReason: string | null = null): string {
+  const choice = { index: 0, delta, finish_reason: finishReason };
+  return `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'bench', choices: [choice] })}\n\n`;
+}
+
+function words(count: number): readonly string[] {
+  return [...Array.from({ length: count }, (_, index) => chunk({ content: `word${index} ` })), chunk({}, 'stop')];
+}
+
+function calls(count: number): readonly string[] {
+  const called = Array.from({ length: count }, (_, index) =>
+    chunk({
+      tool_calls: [
+        { index, id: `call_${index}`, type: 'function', function: { name: 'add', arguments: `{"a":${index},"b":1}` } },
+      ],
+    }),
+  );
+  return [...called, chunk({}, 'tool_calls')];
+}
+
+function countOf(messages: Asked['messages'], role: string): number {
+  return messages.filter((message) => message.role === role).length;
+}
+
+const usage = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'bench', choices: [], usage: { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 } })}\n\n`;
+const done = 'data: [DONE]\n\n';
+
+function finish(response: ServerResponse, chunks: readonly string[]): void {
+  response.end(chunks.join('') + usage + done);
+}
+
+/** As fast as the reader takes it. */
+async function flood(response: ServerResponse): Promise<void> {
+  const part = words(64).slice(0, 64).join('');
+  for (let sent = 0; sent < 50_000; sent += 64) {
+    if (!response.write(part)) await once(response, 'drain');
+  }
+  finish(response, [chunk({}, 'stop')]);
+}
+
+/** 20 deltas with 5 ms between them. */
+async function pace(response: ServerResponse): Promise<void> {
+  for (const part of words(20)) {
+    response.write(part);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  finish(response, []);
+}

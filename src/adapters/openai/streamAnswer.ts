@@ -1,0 +1,119 @@
+import type { ModelPart, Usage } from '../../model.ts';
+import { readEvents, type ServerSentEvent } from '../sse.ts';
+import { isWire, type Wire } from '../wire.ts';
+import type { AnswerFailures } from './failures.ts';
+
+/** What understands the chunks of one answer. */
+export interface AnswerReader {
+  /** What the answer cost so far, where that was told. */
+  readonly usage: Usage | undefined;
+  /** Adds the parts that a chunk comes to. Gives the last part of the answer once it has ended. */
+  read(chunk: Wire, parts: ModelPart[]): LastPart | undefined;
+  /** What is left to be said when the stream has ended; nothing where it may not end here. */
+  finish(): readonly ModelPart[] | undefined;
+}
+
+/** The parts that an answer ends with. */
+export type LastPart = Extract<ModelPart, { type: 'finish' | 'error' | 'aborted' }>;
+
+export interface Exchange {
+  /** Sends the request, and gives the answer once its headers are there. */
+  readonly send: (signal: AbortSignal) => Promise<Response>;
+  readonly reader: AnswerReader;
+  readonly failures: AnswerFailures;
+  readonly signal: AbortSignal;
+}
+
+/** Sends, reads to the end, and says how it ended: never throws, and the last part is the only one of its kind. */
+export async function* streamAnswer(exchange: Exchange): AsyncGenerator<readonly ModelPart[], void, undefined> {
+  const { send, reader, failures, signal } = exchange;
+  const aborted = () => last(reader, { type: 'aborted' });
+  if (signal.aborted) {
+    yield aborted();
+    return;
+  }
+  let response: Response;
+  try {
+    response = await send(signal);
+  } catch (error) {
+    yield signal.aborted ? aborted() : [{ type: 'error', failure: failures.threw(error) }];
+    return;
+  }
+  failures.headers = response.headers;
+  let heard = false;
+  let end: readonly ModelPart[] | undefined;
+  try {
+    for await (const events of readEvents(response.body, signal)) {
+      if (signal.aborted) break;
+      const parts: ModelPart[] = [];
+      for (const event of events) {
+        if (event.data.startsWith('[DONE]')) {
+          end = ended(exchange, heard);
+        } else {
+          heard = true;
+          const part = readEvent(event, exchange, parts);
+          if (part !== undefined) end = last(reader, part);
+        }
+        if (end !== undefined) break;
+      }
+      if (end !== undefined) parts.push(...end);
+      if (parts.length > 0) yield parts;
+      if (end !== undefined) return;
+    }
+    end = signal.aborted ? aborted() : ended(exchange, heard, response);
+  } catch (error) {
+    // a connection that is lost after the mark of the end has cost nothing
+    end = signal.aborted
+      ? aborted()
+      : (reader.finish() ?? last(reader, { type: 'error', failure: failures.broke(error) }));
+  }
+  yield end;
+}
+
+function readEvent(
+  { event, data }: ServerSentEvent,
+  { reader, failures }: Exchange,
+  parts: ModelPart[],
+): LastPart | undefined {
+  const chunk = parse(data);
+  if (chunk === undefined) return { type: 'error', failure: failures.malformed(excerpt(data)) };
+  // Chat Completions and their imitators write `{ error }`, some only the name of the event
+  if (isError(chunk.error)) return { type: 'error', failure: failures.told(chunk.error) };
+  if (event === 'error') return { type: 'error', failure: failures.told(chunk) };
+  return reader.read(chunk, parts);
+}
+
+function isError(value: unknown): boolean {
+  return isWire(value) || (typeof value === 'string' && value !== '');
+}
+
+function ended({ reader, failures }: Exchange, heard: boolean, response?: Response): readonly ModelPart[] {
+  const parts = reader.finish();
+  if (parts !== undefined) return parts;
+  return last(reader, { type: 'error', failure: heard ? failures.truncated() : failures.empty(bodyKind(response)) });
+}
+
+/** What an answer that broke off has cost counts as well. */
+function last({ usage }: AnswerReader, part: LastPart): readonly ModelPart[] {
+  return usage === undefined || part.type === 'finish' ? [part] : [{ type: 'usage', usage }, part];
+}
+
+function bodyKind(response: Response | undefined): string | undefined {
+  const type = response?.headers.get('content-type') ?? undefined;
+  return type === undefined || type.startsWith('text/event-stream')
+    ? undefined
+    : `its body is ${type}, no event stream.`;
+}
+
+function parse(data: string): Wire | undefined {
+  try {
+    const value: unknown = JSON.parse(data);
+    return isWire(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function excerpt(data: string): string {
+  return data.length <= 200 ? data : `${data.slice(0, 200)}…`;
+}

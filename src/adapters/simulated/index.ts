@@ -1,0 +1,1 @@
+export { type SimulatedOptions, simulated } from './simulated.ts';

@@ -1,0 +1,180 @@
+import { type Clock, systemClock } from './clock.ts';
+import type { TurnEvent } from './events.ts';
+import { createHistory, emptyHistory } from './machines/history.ts';
+import type { AttemptLimits, TurnLimits } from './machines/policies.ts';
+import { sessionMachine } from './machines/sessionMachine.ts';
+import { turnMachine } from './machines/turnMachine.ts';
+import type { Message, UserInput } from './messages.ts';
+import type { Model, ModelSettings, ToolChoice } from './model.ts';
+import { checkAgentOptions, checkNames } from './options.ts';
+import type { InferSchema, Schema } from './schema.ts';
+import type { Pricing } from './services/callModel.ts';
+import type { RetryPolicy } from './services/retryPolicy.ts';
+import { services } from './services/services.ts';
+import { Session, type SessionSetup } from './session.ts';
+import type { AnyTool, ToolContext } from './tool.ts';
+import { transcriptProblems } from './transcript.ts';
+import type { TurnResult } from './turn.ts';
+
+/** What an agent is made of. */
+export interface AgentOptions<
+  TTools extends readonly AnyTool[] = readonly AnyTool[],
+  TSchema extends Schema | undefined = undefined,
+> {
+  readonly model: Model;
+  /** Stands in every event. @default 'agent' */
+  readonly name?: string;
+  /** What the model is told before the conversation. */
+  readonly instructions?: string;
+  /** @default none */
+  readonly tools?: TTools;
+  /** @default 'auto' */
+  readonly toolChoice?: ToolChoice;
+  readonly settings?: ModelSettings;
+  /** The form of the answer. Not supported yet; the type of `result.output` follows it. */
+  readonly output?: TSchema;
+  /** How often tools may ask to be called again, per turn. @default 1 */
+  readonly retries?: number;
+  readonly modelRetry?: Partial<RetryPolicy & AttemptLimits>;
+  readonly limits?: Partial<TurnLimits> & {
+    /** What happens when the last step asks for tools: they run, and the turn fails. @default 'fail' */
+    readonly lastStep?: 'fail';
+    /** A longer output of a tool is cut in the middle. In characters. @default 100_000 */
+    readonly maxOutputChars?: number;
+  };
+  /** Whether the model reads the message of what a tool threw. @default true */
+  readonly detailedToolErrors?: boolean;
+  /** Whether a cancelled turn leaves notes that tell the model so. @default true */
+  readonly cancelNotes?: boolean;
+  /** What a usage costs, in any currency; needed for `limits.maxCost`. */
+  readonly pricing?: Pricing;
+  /** @default the platform's */
+  readonly clock?: Clock;
+}
+
+/** What takes the context that a tool wants; a tool of unknown type takes any. */
+type TakesContext<TTool extends AnyTool> = (
+  context: [ToolContext<TTool>] extends [never] ? unknown : ToolContext<TTool>,
+) => void;
+/** The context that all tools together want. */
+export type AgentContext<TTools extends readonly AnyTool[]> = TTools extends readonly []
+  ? unknown
+  : { [I in keyof TTools]: TakesContext<TTools[I]> }[number] extends (context: infer C) => void
+    ? C
+    : never;
+type OutputOf<TSchema extends Schema | undefined> = TSchema extends Schema ? InferSchema<TSchema> : undefined;
+type WithContext<TContext> = unknown extends TContext
+  ? { readonly context?: TContext }
+  : { readonly context: TContext };
+type Arguments<TOptions, TContext> = unknown extends TContext
+  ? [options?: TOptions & WithContext<TContext>]
+  : [options: TOptions & WithContext<TContext>];
+
+export interface RunOptions {
+  /** Cancels the turn when it aborts. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TurnEvent) => unknown;
+}
+
+export interface SessionOptions {
+  /** @default a random one */
+  readonly id?: string;
+  /** A conversation to go on with. @default none */
+  readonly messages?: readonly Message[];
+}
+
+/** What sessions share: model, instructions, tools, limits. */
+export interface Agent<TContext = unknown, TOutput = undefined> {
+  readonly name: string;
+  /**
+   * One turn in a session of its own.
+   *
+   * @throws AgentError of the kind that says how the turn ended, if not with an answer
+   */
+  run(input: UserInput, ...options: Arguments<RunOptions, TContext>): Promise<TurnResult<TOutput>>;
+  /** Opens a conversation. */
+  session(...options: Arguments<SessionOptions, TContext>): Session<TOutput>;
+  /** Closes all sessions that are at work, and takes no more. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes an agent. Options are checked here, once; models and tools are bound to the machines here, once.
+ *
+ * @throws TypeError naming the option that is wrong, or not supported yet
+ * @example
+ * ```ts
+ * const agent = createAgent({ model: simulated(), instructions: 'Be brief.', tools: [weather] });
+ * const { text } = await agent.run('Weather in Paris?');
+ * ```
+ */
+export function createAgent<
+  const TTools extends readonly AnyTool[] = readonly [],
+  TSchema extends Schema | undefined = undefined,
+>(options: AgentOptions<TTools, TSchema>): Agent<AgentContext<TTools>, OutputOf<TSchema>> {
+  checkAgentOptions(options);
+  return new MachineAgent<AgentContext<TTools>, OutputOf<TSchema>>(options);
+}
+
+class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
+  readonly name: string;
+  readonly #setup: SessionSetup;
+  readonly #busy = new Set<{ close(): Promise<void> }>();
+  #isClosed = false;
+
+  constructor(options: AgentOptions<readonly AnyTool[], Schema | undefined>) {
+    const { name = 'agent', clock = systemClock, cancelNotes = true, retries, modelRetry } = options;
+    const { maxOutputChars, lastStep: _, ...limits } = options.limits ?? {};
+    const turn = turnMachine.provide(services({ ...options, ...(maxOutputChars !== undefined && { maxOutputChars }) }));
+    this.name = name;
+    this.#setup = {
+      agent: name,
+      machine: sessionMachine.provide({ actors: { turn } }),
+      input: {
+        cancelNotes,
+        turn: { limits, ...(modelRetry !== undefined && { modelRetry }), ...(retries !== undefined && { retries }) },
+      },
+      clock,
+      onBusy: (session, isBusy) => {
+        if (isBusy) this.#busy.add(session);
+        else this.#busy.delete(session);
+      },
+    };
+  }
+
+  async run(input: UserInput, ...[options]: Arguments<RunOptions, TContext>): Promise<TurnResult<TOutput>> {
+    const { signal, onEvent, context, ...others } = options ?? {};
+    checkNames('run()', others, ['output', 'limits']);
+    if (onEvent !== undefined && typeof onEvent !== 'function')
+      throw new TypeError('run(): `onEvent` is not a function.');
+    const session = this.#open(undefined, context, []);
+    if (onEvent !== undefined) session.on('*', onEvent);
+    try {
+      return await session.send(input, signal === undefined ? {} : { signal }).result;
+    } finally {
+      await session.close();
+    }
+  }
+
+  session(...[options]: Arguments<SessionOptions, TContext>): Session<TOutput> {
+    const { id, messages = [], context, ...others } = options ?? {};
+    checkNames('session()', others, ['resume']);
+    return this.#open(id, context, messages);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#busy].map((session) => session.close()));
+  }
+
+  #open(id: string | undefined, context: unknown, messages: readonly Message[]): Session<TOutput> {
+    if (this.#isClosed) throw new Error(`Agent "${this.name}" is closed: it opens no more sessions.`);
+    if (id !== undefined && (typeof id !== 'string' || id === ''))
+      throw new TypeError('session(): `id` must be a text.');
+    if (!Array.isArray(messages)) throw new TypeError('session(): `messages` must be an array of messages.');
+    const [problem] = transcriptProblems(messages);
+    if (problem !== undefined) throw new TypeError(`session(): \`messages\` cannot be gone on with: ${problem}.`);
+    const history = messages.length === 0 ? emptyHistory : createHistory(messages);
+    return new Session<TOutput>(this.#setup, id ?? `session_${crypto.randomUUID()}`, context, history);
+  }
+}

@@ -1,0 +1,127 @@
+import type { TurnEvent } from '../events.ts';
+import type { Failure } from '../failure.ts';
+import type { Json } from '../json.ts';
+import type { ToolOutput } from '../messages.ts';
+import type { Usage } from '../model.ts';
+import type { SessionSnapshot } from '../session.ts';
+import { type Style, shorten, type Terminal } from './terminal.ts';
+
+/** Shows on standard error what a turn does: the states it is in, its tool calls, its retries, and how it ended. */
+export class ProgressWriter {
+  readonly #terminal: Terminal;
+  #shownState = '';
+  #reasoning = '';
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  take(event: TurnEvent, snapshot: SessionSnapshot): void {
+    if (event.type === 'reasoning.delta') {
+      this.#reasoning += event.text;
+      return;
+    }
+    if (this.#reasoning !== '') this.#terminal.note(`  reasoning: ${this.#reasoning.trim()}`);
+    this.#reasoning = '';
+    const line = describe(event);
+    if (line !== undefined) this.#terminal.note(line.text, line.style);
+    if (event.type !== 'message.delta') this.#showState(snapshot);
+  }
+
+  #showState({ turn }: SessionSnapshot): void {
+    if (turn === undefined) return;
+    const { state, step, attempt } = turn;
+    const shown = `${state} (step ${step}${attempt > 1 ? `, attempt ${attempt}` : ''})`;
+    // waiting is described by its own event, with the time and the reason
+    if (shown === this.#shownState || state === 'retrying' || step === 0) return;
+    this.#shownState = shown;
+    this.#terminal.note(`[${shown}]`);
+  }
+}
+
+interface Line {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+function describe(event: TurnEvent): Line | undefined {
+  switch (event.type) {
+    case 'model.retrying':
+    case 'tool.retrying': {
+      const what = event.type === 'tool.retrying' ? `${event.toolName}: ` : '';
+      const { delayMs, failure, attempt, maxAttempts } = event;
+      const text = `[${what}retrying in ${seconds(delayMs)} (${failure.code})] attempt ${attempt} of ${maxAttempts}: ${failure.message}`;
+      return { text, style: 'yellow' };
+    }
+    case 'tool.called':
+      return { text: `→ ${event.toolName} ${showJson(event.input)}`, style: 'cyan' };
+    case 'tool.progress':
+      return { text: `  ${event.toolName} ${event.text}` };
+    case 'tool.completed':
+      return {
+        text: `✓ ${event.toolName}${event.retry ? ' asks again' : ''}: ${showOutput(event.output)}`,
+        style: 'green',
+      };
+    case 'tool.failed':
+      return { text: `✗ ${event.toolName} failed: ${shorten(event.failure.message)}`, style: 'red' };
+    case 'tool.cancelled':
+      return {
+        text: `✗ ${event.toolName} cancelled ${event.started ? 'while it ran' : 'before it began'}`,
+        style: 'yellow',
+      };
+    case 'budget.warning':
+      return { text: `spent ${event.spent}, limit ${event.limit}`, style: 'yellow' };
+    case 'diagnostic':
+      return { text: `${event.source}: ${event.message}`, style: 'yellow' };
+    case 'turn.completed':
+    case 'turn.failed':
+    case 'turn.cancelled':
+      return { text: describeUsage(event) };
+    default:
+      return undefined;
+  }
+}
+
+function describeUsage({ usage, steps, durationMs }: { usage: Usage; steps: number; durationMs: number }): string {
+  const { inputTokens, outputTokens } = usage;
+  const stepCount = `${steps} ${steps === 1 ? 'step' : 'steps'}`;
+  return `usage: ${inputTokens} input tokens, ${outputTokens} output tokens, ${stepCount}, ${seconds(durationMs)}`;
+}
+
+/** What a failure means for whoever typed the question, in one line. */
+export function describeFailure(failure: Failure): string {
+  const code = failure.code === failure.type ? failure.type : `${failure.type}, ${failure.code}`;
+  return `failed: ${failure.message} (${code}) ${adviceFor(failure)}`;
+}
+
+function adviceFor({ type, retryable }: Failure): string {
+  switch (type) {
+    case 'rate_limit':
+      return 'Wait a little, then ask again.';
+    case 'provider_unavailable':
+      return 'Ask again later.';
+    case 'budget':
+      return 'Raise the limit, or top up the account.';
+    case 'context_overflow':
+      return 'Ask for less at once.';
+    case 'auth':
+      return 'Check the key of the model.';
+    case 'max_steps':
+      return 'Ask for less at once.';
+    default:
+      return retryable ? 'Ask again.' : 'Ask in another way; --json shows every event.';
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function showOutput(output: ToolOutput): string {
+  if (output.type === 'content') return `${output.value.length} parts`;
+  return shorten(output.type === 'json' ? JSON.stringify(output.value) : output.value);
+}
+
+function showJson(value: Json): string {
+  return shorten(JSON.stringify(value));
+}

@@ -1,0 +1,463 @@
+/**
+ * Every event of Turnchart, by speaker: what a session emits ({@link TurnEvent}), and what goes into the machines
+ * ({@link SessionInput}, {@link TurnInputEvent}, {@link ToolCallInputEvent}). Reading this file is reading the product.
+ */
+
+import type { Failure } from './failure.ts';
+import type { Json } from './json.ts';
+import type { AssistantMessage, Message, ToolOutput, UserMessage } from './messages.ts';
+import type { FinishReason, ReasoningDelta, TextDelta, Usage } from './model.ts';
+
+// ---------------------------------------------------------------------------------------------- emitted by a session
+
+/** Comes first in every turn. */
+export interface TurnStarted {
+  readonly type: 'turn.started';
+  readonly messageId: string;
+}
+/** A message that no model call produced entered the history. */
+export interface MessageAdded {
+  readonly type: 'message.added';
+  readonly message: Message;
+  readonly cause: 'input' | 'steering' | 'cancel_note' | 'failure_note';
+}
+export interface StepStarted {
+  readonly type: 'step.started';
+  /** From 1. A retry is a new attempt of the same step. */
+  readonly step: number;
+}
+export interface StepFinished {
+  readonly type: 'step.finished';
+  readonly step: number;
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  readonly durationMs: number;
+}
+/** The first text, reasoning or tool call of an attempt arrived. */
+export interface MessageStarted {
+  readonly type: 'message.started';
+  readonly messageId: string;
+  readonly step: number;
+  readonly attempt: number;
+}
+/** Text, as it arrives; ephemeral. */
+export interface MessageDelta {
+  readonly type: 'message.delta';
+  readonly messageId: string;
+  readonly step: number;
+  readonly attempt: number;
+  readonly text: string;
+}
+/** Reasoning, as it arrives; ephemeral. */
+export interface ReasoningDeltaEvent {
+  readonly type: 'reasoning.delta';
+  readonly messageId: string;
+  readonly text: string;
+}
+/** The model's answer is whole, and in the history. */
+export interface MessageCompleted {
+  readonly type: 'message.completed';
+  readonly messageId: string;
+  readonly step: number;
+  readonly attempt: number;
+  readonly message: AssistantMessage;
+  readonly phase: 'commentary' | 'final_answer';
+}
+/** The text shown so far is stale: clear it before rendering what follows. */
+export interface MessageSuperseded {
+  readonly type: 'message.superseded';
+  readonly messageId: string;
+  /** The attempt that failed. */
+  readonly attempt: number;
+}
+/** The model call failed and is going to be repeated; comes before the wait. */
+export interface ModelRetrying {
+  readonly type: 'model.retrying';
+  readonly step: number;
+  /** The attempt that failed. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly delayMs: number;
+  /** Epoch ms. */
+  readonly retryAt: number;
+  readonly failure: Failure;
+}
+/** The model asked for a tool. */
+export interface ToolCalled {
+  readonly type: 'tool.called';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+  /** Place among the calls of the step, from 0. */
+  readonly index: number;
+}
+/** The tool begins to run. */
+export interface ToolStarted {
+  readonly type: 'tool.started';
+  readonly toolCallId: string;
+  readonly toolName: string;
+}
+/** What the tool reports while it runs; ephemeral. */
+export interface ToolProgress {
+  readonly type: 'tool.progress';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly text: string;
+}
+export interface ToolCompleted {
+  readonly type: 'tool.completed';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly output: ToolOutput;
+  /** The output is a hint: the tool asked to be called again, better. */
+  readonly retry?: true;
+}
+export interface ToolFailed {
+  readonly type: 'tool.failed';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly failure: Failure;
+}
+/** The call ended because the turn did. */
+export interface ToolCancelled {
+  readonly type: 'tool.cancelled';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  /** Whether it was running: then it may have had effects. */
+  readonly started: boolean;
+}
+/** The tool failed and is going to be run again; comes before the wait. */
+export interface ToolRetrying {
+  readonly type: 'tool.retrying';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly step: number;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly delayMs: number;
+  /** Epoch ms. */
+  readonly retryAt: number;
+  readonly failure: Failure;
+}
+export interface SteeringApplied {
+  readonly type: 'steering.applied';
+  readonly messageIds: readonly string[];
+}
+/** The history changed by something else than `message.added` and `message.completed`. */
+export interface MessagesUpdated {
+  readonly type: 'messages.updated';
+  readonly added: number;
+  readonly removed: number;
+  /** Messages in the history now. */
+  readonly length: number;
+}
+/** More than the limit is spent, and the answer is delivered all the same because it was final already. */
+export interface BudgetWarning {
+  readonly type: 'budget.warning';
+  readonly spent: number;
+  readonly limit: number;
+}
+/** The engine mended what would have made the conversation unusable. */
+export interface TranscriptRepaired {
+  readonly type: 'transcript.repaired';
+  readonly toolCallId: string;
+  readonly how: string;
+}
+/** A listener or another function of the application threw, or something cannot be known. The turn goes on. */
+export interface Diagnostic {
+  readonly type: 'diagnostic';
+  readonly source: string;
+  readonly message: string;
+}
+
+export type StopReason = 'end_turn' | 'max_tokens' | 'max_steps' | 'refusal' | 'cancelled' | 'failed';
+
+interface Ending {
+  readonly usage: Usage;
+  /** In the currency of `pricing`; absent where nothing is known. */
+  readonly cost?: number;
+  readonly steps: number;
+  readonly durationMs: number;
+}
+/** The turn ended with an answer, possibly an empty one. */
+export interface TurnCompleted extends Ending {
+  readonly type: 'turn.completed';
+  /** Text of the last message. */
+  readonly text: string;
+  readonly stopReason: 'end_turn' | 'max_tokens' | 'refusal';
+  /** How many tools were called. */
+  readonly toolCalls: number;
+  readonly timeToFirstTokenMs?: number;
+}
+export interface TurnFailed extends Ending {
+  readonly type: 'turn.failed';
+  readonly failure: Failure;
+}
+/** Somebody stopped the turn; no failure. */
+export interface TurnCancelled extends Ending {
+  readonly type: 'turn.cancelled';
+  readonly reason?: string;
+}
+/** No turn runs, and none waits. Usage of the whole session. */
+export interface SessionIdle {
+  readonly type: 'session.idle';
+  readonly usage: Usage;
+  readonly cost?: number;
+}
+
+/** Events that an interface shows. */
+export type ProgressPayload =
+  | TurnStarted
+  | MessageAdded
+  | StepStarted
+  | StepFinished
+  | MessageStarted
+  | MessageDelta
+  | ReasoningDeltaEvent
+  | MessageCompleted
+  | MessageSuperseded
+  | ModelRetrying
+  | ToolCalled
+  | ToolStarted
+  | ToolProgress
+  | ToolCompleted
+  | ToolFailed
+  | ToolCancelled
+  | ToolRetrying
+  | SteeringApplied
+  | MessagesUpdated
+  | BudgetWarning
+  | TurnCompleted
+  | TurnFailed
+  | TurnCancelled
+  | SessionIdle;
+
+/** Events for whoever looks for the reason of something. */
+export type DiagnosticPayload = TranscriptRepaired | Diagnostic;
+
+/** What the machines emit; the session adds the {@link Envelope}, and `at` where it is not given. */
+export type Payload = (ProgressPayload | DiagnosticPayload) & { readonly at?: number };
+
+/** What every event carries beside its payload. */
+export interface Envelope {
+  /** Name of the agent. */
+  readonly agent: string;
+  readonly sessionId: string;
+  /** Missing on events of the session, such as `session.idle`. */
+  readonly turnId?: string;
+  /** From 1, per session, without gaps. An ephemeral event carries that of the durable one before it. */
+  readonly seq: number;
+  /** Ephemeral events only: counts from 1 after each durable event. */
+  readonly n?: number;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+type Stamped<P> = P extends unknown ? P & Envelope : never;
+export type ProgressEvent = Stamped<ProgressPayload>;
+export type DiagnosticEvent = Stamped<DiagnosticPayload>;
+/** Everything a session says. */
+export type TurnEvent = ProgressEvent | DiagnosticEvent;
+export type TurnEventType = TurnEvent['type'];
+
+const diagnosticTypes: ReadonlySet<TurnEventType> = new Set(['transcript.repaired', 'diagnostic']);
+const ephemeralTypes: ReadonlySet<TurnEventType> = new Set(['message.delta', 'reasoning.delta', 'tool.progress']);
+const terminalTypes: ReadonlySet<TurnEventType> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
+
+/** Whether an event belongs to the debug lane. */
+export function isDiagnostic(event: TurnEvent): event is DiagnosticEvent {
+  return diagnosticTypes.has(event.type);
+}
+
+/** Whether an event is one of those that are not stored: text, reasoning and progress as they arrive. */
+export function isEphemeral(event: { readonly type: TurnEventType }): boolean {
+  return ephemeralTypes.has(event.type);
+}
+
+/** Whether an event is the last of its turn. */
+export function isTerminal(event: TurnEvent): event is Stamped<TurnCompleted | TurnFailed | TurnCancelled> {
+  return terminalTypes.has(event.type);
+}
+
+/** An event as it travels: SSE, JSON lines and recordings. `data` keeps the payload's own camelCase fields. */
+export interface WireEvent {
+  /** `seq`, or `seq.n` for ephemeral events; unique in the session. */
+  readonly id: string;
+  readonly type: TurnEventType;
+  readonly session_id: string;
+  readonly turn_id?: string;
+  readonly seq: number;
+  /** Epoch ms. */
+  readonly ts: number;
+  readonly data: { readonly [field: string]: unknown };
+}
+
+/** The wire form of an event; the one function that every host uses. */
+export function toWireEvent(event: TurnEvent): WireEvent {
+  const { type, agent, sessionId, turnId, seq, n, at, ...payload } = event;
+  return {
+    id: n === undefined ? `${seq}` : `${seq}.${n}`,
+    type,
+    session_id: sessionId,
+    ...(turnId !== undefined && { turn_id: turnId }),
+    seq,
+    ts: at,
+    data: { agent, ...payload },
+  };
+}
+
+// ------------------------------------------------------------------------------------- into the machines: the session
+
+/** A message for a turn of its own: now, or when those before it have ended. */
+export interface SessionSend {
+  readonly type: 'session.send';
+  readonly turnId: string;
+  readonly message: UserMessage;
+  readonly at: number;
+}
+/** A message for the running turn's next step; without one, for a turn of its own, which gets this `turnId`. */
+export interface SessionSteer {
+  readonly type: 'session.steer';
+  readonly turnId: string;
+  readonly message: UserMessage;
+  readonly at: number;
+}
+/** Begins the turn that rests in `starting`. The driver sends it in a microtask of its own, so that `send()` returns first. */
+export interface SessionStart {
+  readonly type: 'session.start';
+  readonly at: number;
+}
+/** Ends the turn of that id, or the running one; a waiting turn is ended when its place comes. */
+export interface SessionCancel {
+  readonly type: 'session.cancel';
+  readonly turnId?: string;
+  readonly reason?: string;
+  readonly at: number;
+}
+/** Ends every turn, running or waiting, and takes no more. */
+export interface SessionClose {
+  readonly type: 'session.close';
+  readonly at: number;
+}
+/** Puts a diagnostic into the stream of events, in its place. */
+export interface SessionDiagnose {
+  readonly type: 'session.diagnose';
+  readonly source: string;
+  readonly message: string;
+  readonly at: number;
+}
+/** Everything that can be said to the session machine. */
+export type SessionInput = SessionSend | SessionSteer | SessionStart | SessionCancel | SessionClose | SessionDiagnose;
+
+// ------------------------------------------------------------------------------------------ into the machines: the turn
+
+/** Begins the turn. */
+export interface TurnStart {
+  readonly type: 'turn.start';
+  readonly turnId: string;
+  readonly message: UserMessage;
+  /** Steering that an earlier turn left; taken by the first step. */
+  readonly steering?: readonly UserMessage[];
+  /** The turn was cancelled while it waited: it ends as it begins. */
+  readonly cancelled?: { readonly reason?: string };
+  readonly at: number;
+}
+/** Ends the turn, in every state that is not final. */
+export interface TurnCancel {
+  readonly type: 'turn.cancel';
+  readonly reason?: string;
+  readonly at: number;
+}
+/** A message for the next step. */
+export interface TurnSteer {
+  readonly type: 'turn.steer';
+  readonly message: UserMessage;
+}
+/** The turn has taken as long as it may; raised by the turn itself. */
+export interface TurnTimeout {
+  readonly type: 'turn.timeout';
+}
+/** What arrived of the answer with one network read. */
+export interface ModelParts {
+  readonly type: 'model.parts';
+  readonly parts: readonly AnswerPart[];
+  readonly at: number;
+}
+/** What the engine follows while an answer streams; the whole answer comes when the call settles. */
+export type AnswerPart =
+  | TextDelta
+  | ReasoningDelta
+  | { readonly type: 'tool-input' }
+  /** Of this attempt so far; never comes alone. Counts if the answer does not come to its end. */
+  | { readonly type: 'usage'; readonly usage: Usage };
+
+/** A tool call is ready to run and waits for a slot. */
+export interface ToolPrepared {
+  readonly type: 'tool.prepared';
+  readonly index: number;
+  readonly sequential: boolean;
+  readonly at: number;
+}
+/** A tool call runs that was asked to say so. */
+export interface ToolBegan {
+  readonly type: 'tool.began';
+}
+export interface ToolProgressed {
+  readonly type: 'tool.progressed';
+  readonly index: number;
+  readonly text: string;
+}
+export interface ToolAttemptFailed {
+  readonly type: 'tool.attemptFailed';
+  readonly index: number;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly delayMs: number;
+  readonly retryAt: number;
+  readonly failure: Failure;
+}
+/** The actor of a tool call is done. */
+export interface ToolSettled {
+  readonly type: `xstate.done.actor.tool.${number}`;
+  readonly output: { readonly index: number; readonly outcome: ToolOutcome; readonly at: number };
+}
+/** How a tool call ended, and what the model reads of it. */
+export type ToolOutcome =
+  | { readonly type: 'completed'; readonly output: ToolOutput; readonly retry?: true }
+  | {
+      readonly type: 'failed';
+      readonly output: ToolOutput;
+      readonly failure: Failure;
+      readonly synthesized?: 'timed_out' | 'not_started';
+    };
+
+/** Everything that can be said to the turn machine: commands, and what its tool calls report. */
+export type TurnInputEvent =
+  | TurnStart
+  | TurnCancel
+  | TurnSteer
+  | TurnTimeout
+  | ModelParts
+  | ToolPrepared
+  | ToolBegan
+  | ToolProgressed
+  | ToolAttemptFailed
+  | ToolSettled;
+
+// ------------------------------------------------------------------------------------- into the machines: a tool call
+
+/** The turn grants a slot: run. */
+export interface ToolGrant {
+  readonly type: 'tool.grant';
+}
+/** Say that you run: calls after this one may start only then. */
+export interface ToolTell {
+  readonly type: 'tool.tell';
+}
+/** The running tool reports what it does. */
+export interface ToolReported {
+  readonly type: 'tool.reported';
+  readonly text: string;
+}
+/** Everything that can be said to a tool call. */
+export type ToolCallInputEvent = ToolGrant | ToolTell | ToolReported;

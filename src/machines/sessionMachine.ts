@@ -1,0 +1,266 @@
+import { assign, emit, enqueueActions, sendTo, setup } from 'xstate';
+import type {
+  Payload,
+  SessionCancel,
+  SessionDiagnose,
+  SessionInput,
+  SessionSend,
+  SessionStart,
+  SessionSteer,
+} from '../events.ts';
+import type { Message, UserMessage } from '../messages.ts';
+import { addUsage, noUsage, type Usage } from '../model.ts';
+import { addCost } from './budget.ts';
+import { append, createHistory, emptyHistory, type History } from './history.ts';
+import { notesAfter } from './notes.ts';
+import { maxIterations } from './policies.ts';
+import { theEvent } from './theEvent.ts';
+import { type TurnMachineInput, type TurnOutput, turnMachine } from './turnMachine.ts';
+
+/** What a session is given when it is made. */
+export interface SessionMachineInput {
+  readonly sessionId: string;
+  /** The conversation so far. @default none */
+  readonly history?: History | readonly Message[];
+  /** What every turn is given; its history is the session's. */
+  readonly turn?: Omit<TurnMachineInput, 'sessionId' | 'history'>;
+  /** Whether a cancelled turn leaves notes that tell the model so. @default true */
+  readonly cancelNotes?: boolean;
+  /** Of the turns before. @default none */
+  readonly usage?: Usage;
+  readonly cost?: number | undefined;
+}
+
+/** A turn that waits, or rests before its start. */
+export interface QueuedTurn {
+  readonly turnId: string;
+  readonly message: UserMessage;
+  readonly cancelled?: { readonly reason?: string };
+}
+
+/** A message that steers a turn, with the id of the turn that it becomes if no step takes it. */
+interface Steering {
+  readonly turnId: string;
+  readonly message: UserMessage;
+}
+
+export interface SessionContext {
+  readonly sessionId: string;
+  readonly turn: Omit<TurnMachineInput, 'sessionId' | 'history'>;
+  readonly cancelNotes: boolean;
+  readonly history: History;
+  /** The turn that runs, or is about to, comes first while the session is in a turn. */
+  readonly queue: readonly QueuedTurn[];
+  /** All that was said to the first turn of the queue while it rested or ran. */
+  readonly steering: readonly Steering[];
+  readonly usage: Usage;
+  readonly cost: number | undefined;
+}
+
+export interface Ended {
+  readonly output: TurnOutput;
+}
+
+/**
+ * One conversation: its history, the turns that wait, and one turn at a time. Stays open after any turn.
+ * Provide it with a turn: `sessionMachine.provide({ actors: { turn: turnMachine.provide(services(…)) } })`.
+ */
+export const sessionMachine = setup({
+  types: {
+    context: {} as SessionContext,
+    input: {} as SessionMachineInput,
+    events: {} as SessionInput,
+    emitted: {} as Payload,
+  },
+  actors: { turn: turnMachine },
+  guards: {
+    isAimed: (_, { turnId }: SessionCancel) => turnId !== undefined,
+    isForRunningTurn: ({ context }, { turnId }: SessionCancel) =>
+      turnId === undefined || turnId === context.queue[0]?.turnId,
+    isAnotherWaiting: ({ context }, { output }: Ended) =>
+      context.queue.length > 1 || leftover(context, output).length > 0,
+  },
+  actions: {
+    enqueueTurn: assign(({ context }, { turnId, message }: SessionSend | SessionSteer) => ({
+      queue: [...context.queue, { turnId, message: asInput(message) }],
+    })),
+    keepSteering: assign(({ context }, { turnId, message }: SessionSteer) => ({
+      steering: [...context.steering, { turnId, message }],
+    })),
+    passSteering: sendTo('turn', (_, { message }: SessionSteer) => ({ type: 'turn.steer' as const, message })),
+    startTurn: enqueueActions(({ context, enqueue }, { at }: SessionStart) => {
+      const next = context.queue[0];
+      if (next === undefined) return;
+      const steering = context.steering.map(({ message }) => message);
+      enqueue.sendTo('turn', { type: 'turn.start', ...next, steering, at });
+    }),
+    cancelTurn: sendTo('turn', (_, { reason, at }: Pick<SessionCancel, 'reason' | 'at'>) => ({
+      type: 'turn.cancel' as const,
+      ...(reason !== undefined && { reason }),
+      at,
+    })),
+    cancelWaiting: assign(({ context }, cancel: Pick<SessionCancel, 'turnId' | 'reason'>) => ({
+      queue: context.queue.map((turn, index) => {
+        const isMeant = cancel.turnId === undefined ? index === 0 : turn.turnId === cancel.turnId;
+        return isMeant && turn.cancelled === undefined ? cancelledTurn(turn, cancel.reason) : turn;
+      }),
+    })),
+    cancelAll: assign(({ context }) => ({
+      queue: context.queue.map((turn) => (turn.cancelled === undefined ? cancelledTurn(turn, closing) : turn)),
+      steering: [],
+    })),
+    keepTurn: enqueueActions(({ context, enqueue }, { output }: Ended) => {
+      const notes = notesAfter(output, context.cancelNotes);
+      const left = leftover(context, output);
+      const [first] = left;
+      const next = first === undefined ? [] : [{ turnId: first.turnId, message: asInput(first.message) }];
+      enqueue.assign({
+        history: append(output.history, ...notes.map(({ message }) => message)),
+        queue: [...next, ...context.queue.slice(1)],
+        steering: left.slice(1),
+        usage: addUsage(context.usage, output.usage),
+        cost: addCost(context.cost, output.cost),
+      });
+      for (const note of notes) enqueue.emit({ type: 'message.added', ...note });
+    }),
+    tellIdle: emit(({ context }) => ({
+      type: 'session.idle' as const,
+      usage: context.usage,
+      ...(context.cost !== undefined && { cost: context.cost }),
+    })),
+    tellDiagnostic: emit((_, { source, message }: SessionDiagnose) => ({
+      type: 'diagnostic' as const,
+      source,
+      message,
+    })),
+  },
+}).createMachine({
+  id: 'session',
+  description: 'One conversation, many turns.',
+  options: { maxIterations },
+  context: ({ input }) => ({
+    sessionId: input.sessionId,
+    turn: input.turn ?? {},
+    cancelNotes: input.cancelNotes ?? true,
+    history: toHistory(input.history),
+    queue: [],
+    steering: [],
+    usage: input.usage ?? noUsage,
+    cost: input.cost,
+  }),
+  initial: 'idle',
+  on: {
+    'session.diagnose': { actions: { type: 'tellDiagnostic', params: theEvent } },
+  },
+  states: {
+    idle: {
+      description: 'No turn runs, and none waits.',
+      on: {
+        'session.send': { target: 'inTurn', actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.steer': { target: 'inTurn', actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.close': 'closed',
+      },
+    },
+    inTurn: {
+      description: 'One turn runs or is about to; messages steer it or wait for a turn of their own.',
+      initial: 'starting',
+      invoke: {
+        id: 'turn',
+        src: 'turn',
+        input: ({ context }) => ({ ...context.turn, sessionId: context.sessionId, history: context.history }),
+        onDone: [
+          {
+            guard: { type: 'isAnotherWaiting', params: theEvent },
+            target: '.following',
+            reenter: true,
+            actions: { type: 'keepTurn', params: theEvent },
+          },
+          {
+            target: 'idle',
+            actions: [{ type: 'keepTurn', params: theEvent }, 'tellIdle'],
+          },
+        ],
+      },
+      on: {
+        'session.send': { actions: { type: 'enqueueTurn', params: theEvent } },
+      },
+      states: {
+        starting: {
+          description: 'The turn rests until the driver starts it, after `send()` has returned.',
+          tags: 'starting',
+          on: {
+            'session.start': { target: 'running', actions: { type: 'startTurn', params: theEvent } },
+            'session.steer': { actions: { type: 'keepSteering', params: theEvent } },
+            'session.cancel': { actions: { type: 'cancelWaiting', params: theEvent } },
+            'session.close': { actions: 'cancelAll' },
+          },
+        },
+        following: {
+          description: 'A turn has ended, and the next one of the queue rests: who cancels now means the one before.',
+          tags: 'starting',
+          on: {
+            'session.start': { target: 'running', actions: { type: 'startTurn', params: theEvent } },
+            'session.steer': { actions: { type: 'keepSteering', params: theEvent } },
+            'session.cancel': {
+              guard: { type: 'isAimed', params: theEvent },
+              actions: { type: 'cancelWaiting', params: theEvent },
+            },
+            'session.close': { actions: 'cancelAll' },
+          },
+        },
+        running: {
+          description: 'The turn is at work.',
+          on: {
+            'session.cancel': [
+              {
+                guard: { type: 'isForRunningTurn', params: theEvent },
+                actions: { type: 'cancelTurn', params: theEvent },
+              },
+              { actions: { type: 'cancelWaiting', params: theEvent } },
+            ],
+            'session.steer': {
+              actions: [
+                { type: 'keepSteering', params: theEvent },
+                { type: 'passSteering', params: theEvent },
+              ],
+            },
+            'session.close': {
+              actions: [
+                'cancelAll',
+                { type: 'cancelTurn', params: ({ event }) => ({ reason: closing, at: event.at }) },
+              ],
+            },
+          },
+        },
+      },
+    },
+    closed: {
+      type: 'final',
+      description: 'Takes no more messages.',
+    },
+  },
+});
+
+const closing = 'The session was closed.';
+
+function toHistory(history: History | readonly Message[] | undefined): History {
+  if (history === undefined) return emptyHistory;
+  return 'log' in history ? history : createHistory(history);
+}
+
+/** Steering that becomes the input of a turn is steering no longer. */
+function asInput(message: UserMessage): UserMessage {
+  if (message.cause !== 'steering') return message;
+  const { cause: _, ...input } = message;
+  return input;
+}
+
+function cancelledTurn(turn: QueuedTurn, reason: string | undefined): QueuedTurn {
+  return { ...turn, cancelled: reason === undefined ? {} : { reason } };
+}
+
+/** Steering that the turn which has just ended did not take. */
+function leftover(context: SessionContext, output: TurnOutput): readonly Steering[] {
+  const untaken = new Set(output.steering.map(({ id }) => id));
+  return untaken.size === 0 ? [] : context.steering.filter(({ message }) => untaken.has(message.id));
+}

@@ -1,0 +1,29 @@
+/** What is needed of a tool call to decide whether it may start. */
+export interface WaitingCall {
+  readonly state: 'preparing' | 'queued' | 'executing' | 'settled';
+  readonly sequential: boolean;
+}
+
+/**
+ * The calls that may start now. Calls start in their order, so one that still prepares holds back those after it; a
+ * sequential one starts when nothing runs, and nothing starts beside it.
+ */
+export function grantable(calls: readonly WaitingCall[], maxParallelTools: number): readonly number[] {
+  const granted: number[] = [];
+  let running = 0;
+  let alone = false;
+  for (const call of calls) {
+    if (call.state !== 'executing') continue;
+    running += 1;
+    alone ||= call.sequential;
+  }
+  for (const [index, call] of calls.entries()) {
+    if (call.state === 'settled' || call.state === 'executing') continue;
+    if (call.state === 'preparing' || alone || running >= maxParallelTools) break;
+    if (call.sequential && running > 0) break;
+    granted.push(index);
+    running += 1;
+    alone = call.sequential;
+  }
+  return granted;
+}

@@ -1,0 +1,172 @@
+import type { StopReason } from '../events.ts';
+import type { Failure } from '../failure.ts';
+import type { Message, UserMessage } from '../messages.ts';
+import { type FinishReason, noUsage, type Usage } from '../model.ts';
+import type { CallRecord } from './calls.ts';
+import { createHistory, emptyHistory, type History } from './history.ts';
+import { type AttemptLimits, defaultAttempts, defaultLimits, defaultRetries, type TurnLimits } from './policies.ts';
+import { internalFailure } from './turnFailures.ts';
+
+/** What a turn is given when it is made; everything has a default. */
+export interface TurnMachineInput {
+  /** @default 'session' */
+  readonly sessionId?: string;
+  /** The conversation before this turn. @default none */
+  readonly history?: History | readonly Message[];
+  readonly limits?: Partial<TurnLimits>;
+  readonly modelRetry?: Partial<AttemptLimits>;
+  /** How often tools may ask to be called again. @default 1 */
+  readonly retries?: number;
+}
+
+/** What does not change while a turn runs. */
+interface TurnSettings {
+  readonly sessionId: string;
+  readonly limits: TurnLimits;
+  readonly modelRetry: AttemptLimits;
+  readonly retries: number;
+}
+
+/** The step that runs. */
+interface CurrentStep {
+  readonly startedAt: number;
+  readonly usage: Usage;
+  readonly finishReason: FinishReason;
+  /** Rises for the whole step. */
+  readonly attempt: number;
+  /** Requests of this step: one, and one more after every pause. */
+  readonly request: number;
+  /** Attempts of this request. */
+  readonly tries: number;
+  readonly retryDelayMs: number;
+  readonly retryAt: number | undefined;
+}
+
+/** What the turn has come to so far. */
+interface TurnTotals {
+  readonly usage: Usage;
+  readonly cost: number | undefined;
+  readonly toolCalls: number;
+  readonly hints: number;
+  /** Remarks made already: each is made once in a turn. */
+  readonly remarks: readonly string[];
+}
+
+/** Every assign copies it, which V8 does 50 times slower from the 20th property on: hence the groups. */
+export interface TurnContext {
+  readonly settings: TurnSettings;
+  readonly turnId: string;
+  readonly startedAt: number;
+  /** Time of the last event that carried one. */
+  readonly now: number;
+  readonly history: History;
+  /** Messages before this turn. */
+  readonly historyStart: number;
+  /** Waits for the next step. */
+  readonly steering: readonly UserMessage[];
+  readonly step: number;
+  readonly current: CurrentStep;
+  /** The answer that streams: whether anything of it was shown, its text, and what it has used so far. */
+  readonly partial: { readonly shown: boolean; readonly text: string; readonly usage: Usage };
+  readonly firstTokenAt: number | undefined;
+  readonly text: string;
+  readonly calls: readonly CallRecord[];
+  readonly totals: TurnTotals;
+  readonly lastHint: string;
+  readonly failure: Failure | undefined;
+  readonly cancelReason: string | undefined;
+}
+
+interface TurnEnd {
+  readonly turnId: string;
+  readonly history: History;
+  /** Messages before this turn. */
+  readonly historyStart: number;
+  /** Steering that no step took. */
+  readonly steering: readonly UserMessage[];
+  readonly usage: Usage;
+  readonly cost: number | undefined;
+  readonly steps: number;
+  readonly durationMs: number;
+  readonly stopReason: StopReason;
+}
+/** How a turn ended. */
+export type TurnOutput = TurnEnd &
+  (
+    | { readonly status: 'completed'; readonly text: string }
+    | { readonly status: 'failed'; readonly failure: Failure }
+    | { readonly status: 'cancelled'; readonly reason: string | undefined }
+  );
+
+export const noPartial: TurnContext['partial'] = { shown: false, text: '', usage: noUsage };
+
+/** Of a turn that has not begun. */
+export function createContext(input: TurnMachineInput | undefined): TurnContext {
+  const history = input?.history ?? emptyHistory;
+  return {
+    settings: {
+      sessionId: input?.sessionId ?? 'session',
+      limits: { ...defaultLimits, ...input?.limits },
+      modelRetry: { ...defaultAttempts, ...input?.modelRetry },
+      retries: input?.retries ?? defaultRetries,
+    },
+    turnId: '',
+    startedAt: 0,
+    now: 0,
+    history: 'log' in history ? history : createHistory(history),
+    historyStart: 0,
+    steering: [],
+    step: 0,
+    current: {
+      startedAt: 0,
+      usage: noUsage,
+      finishReason: { unified: 'other' },
+      attempt: 0,
+      request: 1,
+      tries: 0,
+      retryDelayMs: 0,
+      retryAt: undefined,
+    },
+    partial: noPartial,
+    firstTokenAt: undefined,
+    text: '',
+    calls: [],
+    totals: { usage: noUsage, cost: undefined, toolCalls: 0, hints: 0, remarks: [] },
+    lastHint: '',
+    failure: undefined,
+    cancelReason: undefined,
+  };
+}
+
+export function stopReasonOf({ unified }: FinishReason): 'end_turn' | 'max_tokens' | 'refusal' {
+  if (unified === 'length') return 'max_tokens';
+  return unified === 'content-filter' ? 'refusal' : 'end_turn';
+}
+
+export function failureOf(context: TurnContext): Failure {
+  return context.failure ?? internalFailure({ name: 'Error', message: 'the turn failed without a failure' });
+}
+
+/** What every terminal event tells. */
+export function endingOf(context: TurnContext) {
+  return {
+    usage: context.totals.usage,
+    ...(context.totals.cost !== undefined && { cost: context.totals.cost }),
+    steps: context.step,
+    durationMs: context.now - context.startedAt,
+  };
+}
+
+export function turnEnd(context: TurnContext, stopReason: StopReason): TurnEnd {
+  return {
+    turnId: context.turnId,
+    history: context.history,
+    historyStart: context.historyStart,
+    steering: context.steering,
+    usage: context.totals.usage,
+    cost: context.totals.cost,
+    steps: context.step,
+    durationMs: context.now - context.startedAt,
+    stopReason,
+  };
+}

@@ -1,0 +1,47 @@
+/** The failures that the turn itself comes to, in words that say what to do. */
+
+import type { Settled } from '../effects.ts';
+import { createFailure, type Failure } from '../failure.ts';
+import type { CallModelOutput } from './contracts.ts';
+
+export function maxStepsFailure(step: number, limit: number): Failure {
+  return createFailure({
+    type: 'max_steps',
+    message: `The model still asks for tools after ${step} steps. Raise limits.maxSteps (${limit}) to allow more.`,
+    cause: { step, limit },
+  });
+}
+
+export function timeoutFailure(limit: number): Failure {
+  return createFailure({
+    type: 'timeout',
+    message: `The turn did not end within ${limit} ms. Raise limits.maxDurationMs to allow more.`,
+    cause: { limit },
+  });
+}
+
+export function retriesFailure(hint: string, retries: number): Failure {
+  return createFailure({
+    type: 'tool_errors',
+    code: 'tool_call_failed',
+    message: `A tool asked to be called again, and all retries of the turn (${retries}) are spent. Its hint: ${hint}`,
+    cause: { hint },
+  });
+}
+
+export function noProgressFailure(limit: number): Failure {
+  return createFailure({
+    type: 'no_progress',
+    message: `The model paused its answer ${limit} times in one step without finishing it.`,
+  });
+}
+
+/** Why a model call failed, also where its runner broke its contract. */
+export function modelFailure(output: Settled<CallModelOutput>): Failure {
+  if (output.value?.type === 'trouble') return output.value.failure;
+  return internalFailure(output.error ?? { name: 'Error', message: 'the model call ended without an answer' });
+}
+
+export function internalFailure(error: { readonly name: string; readonly message: string }): Failure {
+  return createFailure({ type: 'internal', message: `Inside the engine: ${error.message}`, name: error.name });
+}

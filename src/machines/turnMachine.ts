@@ -1,0 +1,186 @@
+import { maxIterations } from './policies.ts';
+import { theEvent } from './theEvent.ts';
+import { createContext, failureOf, stopReasonOf, type TurnOutput, turnEnd } from './turnContext.ts';
+import { turnSetup } from './turnSetup.ts';
+
+export type { TurnContext, TurnMachineInput, TurnOutput } from './turnContext.ts';
+
+/**
+ * A message turn: from a user's message to exactly one of `done`, `failed`, `cancelled`. Rests in `idle` until
+ * `turn.start`. What it does outside itself is what its actors are provided with: `turnMachine.provide(services(…))`.
+ */
+export const turnMachine = turnSetup.createMachine({
+  id: 'turn',
+  description: 'One user message up to its terminal event.',
+  options: { maxIterations },
+  context: ({ input }) => createContext(input),
+  initial: 'idle',
+  output: ({ event }) => (event as unknown as { output: TurnOutput }).output,
+  states: {
+    idle: {
+      description: 'Waits for its message.',
+      on: {
+        'turn.start': [
+          {
+            guard: { type: 'wasCancelledBefore', params: theEvent },
+            target: 'cancelled',
+            actions: [
+              { type: 'beginTurn', params: theEvent },
+              { type: 'keepCancel', params: ({ event }) => ({ ...event.cancelled, at: event.at }) },
+            ],
+          },
+          { target: 'working', actions: { type: 'beginTurn', params: theEvent } },
+        ],
+        'turn.steer': { actions: { type: 'keepSteering', params: theEvent } },
+      },
+    },
+    working: {
+      description: 'Step by step: a model call, then the tools it asked for.',
+      initial: 'choosing',
+      on: {
+        'turn.cancel': { target: 'cancelled', actions: { type: 'keepCancel', params: theEvent } },
+        'turn.timeout': { target: 'failed', actions: 'failWithTimeout' },
+        'turn.steer': { actions: { type: 'keepSteering', params: theEvent } },
+      },
+      states: {
+        choosing: {
+          description: 'Decides whether another step may begin.',
+          always: [
+            { guard: 'areRetriesSpent', target: '#turn.failed', actions: 'failWithRetries' },
+            { guard: 'isOutOfSteps', target: '#turn.failed', actions: 'failWithMaxSteps' },
+            { target: 'callingModel', actions: 'beginStep' },
+          ],
+        },
+        callingModel: {
+          description: 'The model answers; its text is passed on as it arrives.',
+          entry: 'beginAttempt',
+          invoke: {
+            id: 'callModel',
+            src: 'callModel',
+            input: ({ context }) => ({
+              id: `${context.turnId}.${context.step}.model.${context.current.attempt}`,
+              sessionId: context.settings.sessionId,
+              turnId: context.turnId,
+              step: context.step,
+              attempt: context.current.attempt,
+              tries: context.current.tries,
+              requestId: `${context.turnId}.${context.step}.${context.current.request}`,
+              history: context.history,
+              stallTimeoutMs: context.settings.limits.stallTimeoutMs,
+            }),
+            onDone: [
+              {
+                guard: { type: 'cannotAffordRetry', params: theEvent },
+                target: '#turn.failed',
+                actions: [{ type: 'keepTrouble', params: theEvent }, 'failWithBudget'],
+              },
+              {
+                guard: { type: 'canRetry', params: theEvent },
+                target: 'retrying',
+                actions: [
+                  { type: 'keepTrouble', params: theEvent },
+                  { type: 'planRetry', params: theEvent },
+                ],
+              },
+              {
+                guard: { type: 'hasFailed', params: theEvent },
+                target: '#turn.failed',
+                actions: { type: 'keepTrouble', params: theEvent },
+              },
+              {
+                guard: { type: 'wasRefused', params: theEvent },
+                target: '#turn.done',
+                actions: { type: 'keepAnswer', params: theEvent },
+              },
+              {
+                guard: { type: 'cannotGoOn', params: theEvent },
+                target: '#turn.failed',
+                actions: [{ type: 'keepAnswer', params: theEvent }, 'failWithBudget'],
+              },
+              {
+                guard: { type: 'asksForTools', params: theEvent },
+                target: 'runningTools',
+                actions: { type: 'keepAnswer', params: theEvent },
+              },
+              {
+                guard: { type: 'pausesTooOften', params: theEvent },
+                target: '#turn.failed',
+                actions: [{ type: 'keepAnswer', params: theEvent }, 'failWithNoProgress'],
+              },
+              {
+                guard: { type: 'hasPaused', params: theEvent },
+                target: 'callingModel',
+                reenter: true,
+                actions: [{ type: 'keepAnswer', params: theEvent }, 'repeatStep'],
+              },
+              { target: '#turn.done', actions: { type: 'keepAnswer', params: theEvent } },
+            ],
+            onError: {
+              target: '#turn.failed',
+              actions: { type: 'failWithInternal', params: theEvent },
+            },
+          },
+          on: {
+            'model.parts': { actions: { type: 'followParts', params: theEvent } },
+          },
+        },
+        retrying: {
+          description: 'The model call failed; the same request goes out again after a delay.',
+          after: { retryDelay: 'callingModel' },
+        },
+        runningTools: {
+          description: 'The tools of the step run side by side, as far as slots allow.',
+          entry: 'spawnTools',
+          exit: 'stopTools',
+          on: {
+            'tool.prepared': { actions: { type: 'takePrepared', params: theEvent } },
+            'tool.began': { actions: 'grantSlots' },
+            'tool.progressed': { actions: { type: 'tellProgress', params: theEvent } },
+            'tool.attemptFailed': { actions: { type: 'tellRetry', params: theEvent } },
+            'xstate.done.actor.tool.*': {
+              actions: [{ type: 'keepSettled', params: theEvent }, 'grantSlots'],
+            },
+          },
+          always: {
+            guard: 'areAllToolsSettled',
+            target: 'choosing',
+            actions: ['closeCalls', 'tellStepFinished'],
+          },
+        },
+      },
+    },
+    done: {
+      type: 'final',
+      description: 'The model gave its final answer.',
+      entry: ['closeCalls', 'tellStepFinished', 'tellCompleted'],
+      output: ({ context }): TurnOutput => ({
+        status: 'completed',
+        text: context.text,
+        ...turnEnd(context, stopReasonOf(context.current.finishReason)),
+      }),
+    },
+    failed: {
+      type: 'final',
+      description: 'The turn cannot go on; the failure says why.',
+      entry: ['closeCalls', 'tellFailed'],
+      output: ({ context }): TurnOutput => {
+        const failure = failureOf(context);
+        return {
+          status: 'failed',
+          failure,
+          ...turnEnd(context, failure.type === 'max_steps' ? 'max_steps' : 'failed'),
+        };
+      },
+    },
+    cancelled: {
+      type: 'final',
+      description: 'Somebody stopped the turn.',
+      entry: ['closeCalls', 'keepPartial', 'tellCancelled'],
+      output: ({ context }): TurnOutput => ({
+        status: 'cancelled',
+        reason: context.cancelReason,
+        ...turnEnd(context, 'cancelled'),
+      }),
+    },
+  },
+});

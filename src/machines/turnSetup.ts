@@ -1,0 +1,475 @@
+import { assign, emit, enqueueActions, setup } from 'xstate';
+import { effect, type Settled } from '../effects.ts';
+import type {
+  AnswerPart,
+  ModelParts,
+  Payload,
+  ToolAttemptFailed,
+  ToolPrepared,
+  ToolProgressed,
+  ToolSettled,
+  TurnCancel,
+  TurnInputEvent,
+  TurnStart,
+  TurnSteer,
+} from '../events.ts';
+import { describeError, type Failure } from '../failure.ts';
+import { type AssistantMessage, textOf } from '../messages.ts';
+import { addUsage, noUsage } from '../model.ts';
+import { addCost, budgetFailure, overspent } from './budget.ts';
+import { type CallRecord, changeCall, recordCalls, resultsMessage } from './calls.ts';
+import type { CallModelInput, CallModelOutput, ModelAnswer, Remark } from './contracts.ts';
+import { append } from './history.ts';
+import { answerReports } from './reports.ts';
+import { toolCallMachine } from './toolCallMachine.ts';
+import { grantable } from './toolSlots.ts';
+import {
+  endingOf,
+  failureOf,
+  noPartial,
+  stopReasonOf,
+  type TurnContext,
+  type TurnMachineInput,
+  type TurnOutput,
+} from './turnContext.ts';
+import {
+  internalFailure,
+  maxStepsFailure,
+  modelFailure,
+  noProgressFailure,
+  retriesFailure,
+  timeoutFailure,
+} from './turnFailures.ts';
+
+function notProvided(): never {
+  throw new Error('callModel is not provided: use turnMachine.provide(services({ model, tools })).');
+}
+
+export interface Called {
+  readonly output: Settled<CallModelOutput>;
+}
+
+/** Everything the chart of a turn names: types, actors, delays, guards and actions. */
+export const turnSetup = setup({
+  types: {
+    context: {} as TurnContext,
+    input: {} as TurnMachineInput | undefined,
+    output: {} as TurnOutput,
+    events: {} as TurnInputEvent,
+    emitted: {} as Payload,
+  },
+  actors: {
+    callModel: effect<CallModelInput, CallModelOutput, readonly AnswerPart[]>('callModel', notProvided, answerReports),
+    toolCall: toolCallMachine,
+  },
+  delays: {
+    retryDelay: ({ context }) => context.current.retryDelayMs,
+  },
+  guards: {
+    wasCancelledBefore: (_, { cancelled }: TurnStart) => cancelled !== undefined,
+    areRetriesSpent: ({ context }) => context.totals.hints > context.settings.retries,
+    isOutOfSteps: ({ context }) => context.step >= context.settings.limits.maxSteps,
+    canRetry: ({ context }, { output }: Called) => mayRetry(context, output),
+    cannotAffordRetry: ({ context }, { output }: Called) =>
+      mayRetry(context, output) && output.value !== undefined && isOverspentWith(context, output.value),
+    hasFailed: (_, { output }: Called) => output.value?.type !== 'answer',
+    cannotGoOn: ({ context }, { output }: Called) =>
+      output.value?.type === 'answer' &&
+      (hasCalls(output.value) || isPause(output)) &&
+      isOverspentWith(context, output.value),
+    wasRefused: (_, { output }: Called) =>
+      output.value?.type === 'answer' && output.value.finishReason.unified === 'content-filter',
+    asksForTools: (_, { output }: Called) => output.value?.type === 'answer' && hasCalls(output.value),
+    pausesTooOften: ({ context }, { output }: Called) =>
+      isPause(output) && context.current.request >= context.settings.limits.maxSteps,
+    hasPaused: (_, { output }: Called) => isPause(output),
+    areAllToolsSettled: ({ context }) => context.calls.every((call) => call.state === 'settled'),
+  },
+  actions: {
+    beginTurn: enqueueActions(({ context, enqueue }, { turnId, message, steering, at }: TurnStart) => {
+      enqueue.assign({
+        turnId,
+        startedAt: at,
+        now: at,
+        history: append(context.history, message),
+        historyStart: context.history.length,
+        steering: [...context.steering, ...(steering ?? [])],
+      });
+      enqueue.emit({ type: 'turn.started', messageId: message.id });
+      enqueue.emit({ type: 'message.added', message, cause: 'input' });
+      const { maxDurationMs } = context.settings.limits;
+      if (maxDurationMs !== undefined) enqueue.raise({ type: 'turn.timeout' }, { delay: maxDurationMs });
+    }),
+    keepSteering: assign(({ context }, { message }: TurnSteer) => ({ steering: [...context.steering, message] })),
+    beginStep: enqueueActions(({ context, enqueue }) => {
+      const step = context.step + 1;
+      const { steering } = context;
+      enqueue.emit({ type: 'step.started', step });
+      for (const message of steering) enqueue.emit({ type: 'message.added', message, cause: 'steering' });
+      if (steering.length > 0) enqueue.emit({ type: 'steering.applied', messageIds: steering.map(({ id }) => id) });
+      enqueue.assign({
+        step,
+        current: { ...context.current, startedAt: context.now, usage: noUsage, attempt: 0, request: 1, tries: 0 },
+        ...(steering.length > 0 && { history: append(context.history, ...steering), steering: [] }),
+      });
+    }),
+    beginAttempt: assign(({ context }) => ({
+      current: {
+        ...context.current,
+        attempt: context.current.attempt + 1,
+        tries: context.current.tries + 1,
+        retryAt: undefined,
+      },
+      partial: noPartial,
+    })),
+    followParts: enqueueActions(({ context, enqueue }, { parts, at }: ModelParts) => {
+      const { step } = context;
+      const { attempt } = context.current;
+      const messageId = answerId(context);
+      let { text, usage } = context.partial;
+      if (!context.partial.shown) enqueue.emit(messageStarted(context, at));
+      for (const part of parts) {
+        if (part.type === 'text-delta') {
+          text += part.text;
+          enqueue.emit({ type: 'message.delta', messageId, step, attempt, text: part.text });
+        } else if (part.type === 'reasoning-delta') {
+          enqueue.emit({ type: 'reasoning.delta', messageId, text: part.text });
+        } else if (part.type === 'usage') {
+          usage = part.usage;
+        }
+      }
+      enqueue.assign({ partial: { shown: true, text, usage }, firstTokenAt: context.firstTokenAt ?? at });
+    }),
+    keepAnswer: enqueueActions(({ context, enqueue }, { output }: Called) => {
+      if (output.value?.type !== 'answer') return;
+      const { value, at, reportedAt } = output;
+      const { step } = context;
+      const { attempt } = context.current;
+      const message = answerMessage(context, value);
+      const { current, totals } = spent(context, value);
+      const calls = recordCalls(value.content, value.finishReason);
+      if (!context.partial.shown && (reportedAt !== undefined || message.content.length > 0)) {
+        enqueue.emit(messageStarted(context, reportedAt ?? at));
+      }
+      for (const remark of newRemarks(context, value)) enqueue.emit({ type: 'diagnostic', ...remark });
+      for (const repair of value.repairs ?? []) enqueue.emit({ type: 'transcript.repaired', ...repair });
+      enqueue.assign({
+        now: at,
+        history: append(context.history, message),
+        text: textOf(message),
+        partial: noPartial,
+        firstTokenAt: context.firstTokenAt ?? reportedAt,
+        current: { ...current, finishReason: value.finishReason },
+        calls,
+        totals: { ...totals, toolCalls: totals.toolCalls + calls.length },
+      });
+      enqueue.emit({
+        type: 'message.completed',
+        messageId: message.id,
+        step,
+        attempt,
+        message,
+        phase: message.phase ?? 'final_answer',
+      });
+      for (const [index, { call }] of calls.entries()) {
+        enqueue.emit({
+          type: 'tool.called',
+          toolCallId: call.toolCallId,
+          toolName: call.toolName,
+          input: call.input,
+          index,
+        });
+      }
+      for (const { call, outcome } of calls) {
+        if (outcome?.type === 'failed') enqueue.emit(toolFailed(call, outcome.failure));
+      }
+    }),
+    repeatStep: assign(({ context }) => ({
+      current: { ...context.current, request: context.current.request + 1, tries: 0 },
+    })),
+    keepTrouble: enqueueActions(({ context, enqueue }, { output }: Called) => {
+      const { reportedAt } = output;
+      if (!context.partial.shown && reportedAt !== undefined) enqueue.emit(messageStarted(context, reportedAt));
+      enqueue.assign({
+        now: output.at,
+        failure: modelFailure(output),
+        firstTokenAt: context.firstTokenAt ?? output.reportedAt,
+        ...(output.value && spent(context, output.value)),
+      });
+      for (const remark of newRemarks(context, output.value)) enqueue.emit({ type: 'diagnostic', ...remark });
+    }),
+    planRetry: enqueueActions(({ context, enqueue }, { output }: Called) => {
+      if (output.value?.type !== 'trouble' || output.value.retry === false) return;
+      const { step } = context;
+      const { attempt } = context.current;
+      const { maxAttempts } = context.settings.modelRetry;
+      const { delayMs } = output.value.retry;
+      const retryAt = output.at + delayMs;
+      if (wasShown(context, output))
+        enqueue.emit({ type: 'message.superseded', messageId: answerId(context), attempt });
+      enqueue.emit({
+        type: 'model.retrying',
+        step,
+        attempt,
+        maxAttempts,
+        delayMs,
+        retryAt,
+        failure: output.value.failure,
+      });
+      enqueue.assign({
+        current: { ...context.current, retryDelayMs: delayMs, retryAt },
+        failure: undefined,
+        partial: noPartial,
+      });
+    }),
+    failWithBudget: assign(({ context }) => {
+      const over = overspent(context.settings.limits, context.totals.usage, context.totals.cost);
+      return over === undefined ? {} : { failure: budgetFailure(over) };
+    }),
+    failWithMaxSteps: assign(({ context }) => ({
+      failure: maxStepsFailure(context.step, context.settings.limits.maxSteps),
+    })),
+    failWithRetries: assign(({ context }) => ({ failure: retriesFailure(context.lastHint, context.settings.retries) })),
+    failWithTimeout: assign(({ context }) => {
+      const limit = context.settings.limits.maxDurationMs ?? 0;
+      return { failure: timeoutFailure(limit), now: context.startedAt + limit, ...spentOnPartial(context) };
+    }),
+    failWithNoProgress: assign(({ context }) => ({ failure: noProgressFailure(context.settings.limits.maxSteps) })),
+    failWithInternal: assign((_, { error }: { error: unknown }) => ({
+      failure: internalFailure(describeError(error)),
+    })),
+    keepCancel: assign(({ context }, { reason, at }: Pick<TurnCancel, 'reason' | 'at'>) => ({
+      cancelReason: reason,
+      now: at,
+      ...spentOnPartial(context),
+    })),
+    spawnTools: enqueueActions(({ context, enqueue }) => {
+      for (const [index, { call, state }] of context.calls.entries()) {
+        if (state === 'settled') continue;
+        enqueue.spawnChild('toolCall', {
+          id: toolActorId(index),
+          input: {
+            sessionId: context.settings.sessionId,
+            turnId: context.turnId,
+            step: context.step,
+            index,
+            call,
+            history: context.history,
+          },
+        });
+      }
+    }),
+    // whoever reports that it is ready is still at it and runs only afterwards: those behind it have to wait for that
+    takePrepared: enqueueActions(({ context, enqueue }, { index, sequential, at }: ToolPrepared) => {
+      const calls = changeCall(context.calls, index, { state: 'queued', sequential });
+      const [first, ...others] = grantable(calls, context.settings.limits.maxParallelTools);
+      if (first === undefined) {
+        enqueue.assign({ now: at, calls });
+        return;
+      }
+      enqueue.assign({ now: at, calls: markExecuting(calls, first) });
+      enqueue.emit({ type: 'tool.started', ...namesOf(context, first) });
+      enqueue.sendTo(toolActorId(first), { type: 'tool.grant' });
+      if (others.length > 0) enqueue.sendTo(toolActorId(first), { type: 'tool.tell' });
+    }),
+    tellProgress: emit(({ context }, { index, text }: ToolProgressed) => ({
+      type: 'tool.progress' as const,
+      ...namesOf(context, index),
+      text,
+    })),
+    tellRetry: emit(({ context }, { index, attempt, maxAttempts, delayMs, retryAt, failure }: ToolAttemptFailed) => ({
+      type: 'tool.retrying' as const,
+      ...namesOf(context, index),
+      step: context.step,
+      attempt,
+      maxAttempts,
+      delayMs,
+      retryAt,
+      failure,
+    })),
+    keepSettled: enqueueActions(({ context, enqueue }, { output: { index, outcome, at } }: ToolSettled) => {
+      const calls = changeCall(context.calls, index, { state: 'settled', outcome });
+      const names = namesOf(context, index);
+      if (outcome.type === 'failed') {
+        enqueue.assign({ now: at, calls });
+        enqueue.emit({ type: 'tool.failed', ...names, failure: outcome.failure });
+        return;
+      }
+      const isHint = outcome.retry === true;
+      enqueue.assign({
+        now: at,
+        calls,
+        ...(isHint && {
+          totals: { ...context.totals, hints: context.totals.hints + 1 },
+          lastHint: String(outcome.output.value),
+        }),
+      });
+      enqueue.emit({
+        type: 'tool.completed',
+        ...names,
+        output: outcome.output,
+        ...(isHint && { retry: true as const }),
+      });
+    }),
+    grantSlots: enqueueActions(({ context, enqueue }) => {
+      const granted = grantable(context.calls, context.settings.limits.maxParallelTools);
+      if (granted.length === 0) return;
+      for (const index of granted) {
+        enqueue.emit({ type: 'tool.started', ...namesOf(context, index) });
+        enqueue.sendTo(toolActorId(index), { type: 'tool.grant' });
+      }
+      enqueue.assign({ calls: granted.reduce(markExecuting, context.calls) });
+    }),
+    stopTools: enqueueActions(({ context, enqueue }) => {
+      for (const index of context.calls.keys()) enqueue.stopChild(toolActorId(index));
+    }),
+    closeCalls: enqueueActions(({ context, enqueue }) => {
+      if (context.calls.length === 0) return;
+      for (const { call, state } of context.calls) {
+        if (state === 'settled') continue;
+        enqueue.emit({
+          type: 'tool.cancelled',
+          toolCallId: call.toolCallId,
+          toolName: call.toolName,
+          started: state === 'executing',
+        });
+      }
+      const history = append(context.history, resultsMessage(resultsId(context), context.calls));
+      enqueue.assign({ history, calls: [] });
+      enqueue.emit({ type: 'messages.updated', added: 1, removed: 0, length: history.length });
+    }),
+    keepPartial: enqueueActions(({ context, enqueue }) => {
+      if (context.partial.text === '') return;
+      const message: AssistantMessage = {
+        role: 'assistant',
+        id: answerId(context),
+        content: [{ type: 'text', text: context.partial.text }],
+        partial: true,
+      };
+      const history = append(context.history, message);
+      enqueue.assign({ history, partial: noPartial });
+      enqueue.emit({ type: 'messages.updated', added: 1, removed: 0, length: history.length });
+    }),
+    tellStepFinished: emit(({ context }) => ({
+      type: 'step.finished' as const,
+      step: context.step,
+      finishReason: context.current.finishReason,
+      usage: context.current.usage,
+      durationMs: context.now - context.current.startedAt,
+    })),
+    tellCompleted: enqueueActions(({ context, enqueue }) => {
+      const over = overspent(context.settings.limits, context.totals.usage, context.totals.cost);
+      if (over !== undefined) enqueue.emit({ type: 'budget.warning', spent: over.spent, limit: over.limit });
+      enqueue.emit({
+        type: 'turn.completed',
+        text: context.text,
+        stopReason: stopReasonOf(context.current.finishReason),
+        toolCalls: context.totals.toolCalls,
+        ...endingOf(context),
+        ...(context.firstTokenAt !== undefined && { timeToFirstTokenMs: context.firstTokenAt - context.startedAt }),
+      });
+    }),
+    tellFailed: emit(({ context }) => ({
+      type: 'turn.failed' as const,
+      failure: failureOf(context),
+      ...endingOf(context),
+    })),
+    tellCancelled: emit(({ context }) => ({
+      type: 'turn.cancelled' as const,
+      ...(context.cancelReason !== undefined && { reason: context.cancelReason }),
+      ...endingOf(context),
+    })),
+  },
+});
+
+function markExecuting(calls: readonly CallRecord[], index: number): readonly CallRecord[] {
+  return changeCall(calls, index, { state: 'executing' });
+}
+
+/** Names from a fixed set: a machine keeps every name it has ever heard of. */
+function toolActorId(index: number): string {
+  return `tool.${index}`;
+}
+
+function answerId({ turnId, step, current }: TurnContext): string {
+  return `${turnId}.${step}.${current.attempt}`;
+}
+
+function resultsId({ turnId, step }: TurnContext): string {
+  return `${turnId}.${step}.results`;
+}
+
+function mayRetry(context: TurnContext, output: Settled<CallModelOutput>): boolean {
+  const { tries } = context.current;
+  const { modelRetry } = context.settings;
+  if (output.value?.type !== 'trouble' || output.value.retry === false) return false;
+  return tries < modelRetry.maxAttempts && (modelRetry.retryAfterOutput || !wasShown(context, output));
+}
+
+/** Whether anything of the answer was shown. In a replay its parts are missing, and only the result tells. */
+function wasShown({ partial }: TurnContext, { reportedAt }: Settled<CallModelOutput>): boolean {
+  return partial.shown || reportedAt !== undefined;
+}
+
+function messageStarted(context: TurnContext, at: number) {
+  const { step } = context;
+  const { attempt } = context.current;
+  return { type: 'message.started' as const, messageId: answerId(context), step, attempt, at };
+}
+
+function hasCalls(answer: ModelAnswer): boolean {
+  return answer.content.some((part) => part.type === 'tool-call');
+}
+
+function isPause({ value }: Settled<CallModelOutput>): boolean {
+  return value?.type === 'answer' && value.finishReason.unified === 'pause';
+}
+
+function answerMessage(context: TurnContext, answer: ModelAnswer): AssistantMessage {
+  const isFinal = !hasCalls(answer) && answer.finishReason.unified !== 'pause';
+  return {
+    role: 'assistant',
+    id: answerId(context),
+    content: answer.content,
+    phase: isFinal ? 'final_answer' : 'commentary',
+  };
+}
+
+function newRemarks({ totals: { remarks } }: TurnContext, output: CallModelOutput | undefined): readonly Remark[] {
+  return output?.remarks?.filter(({ message }) => !remarks.includes(message)) ?? [];
+}
+
+/** What the context keeps of any model call, answered or not. */
+function spent(context: TurnContext, output: CallModelOutput): Pick<TurnContext, 'current' | 'totals'> {
+  const { current, totals } = context;
+  const { usage, cost } = output;
+  const made = newRemarks(context, output).map(({ message }) => message);
+  return {
+    current: { ...current, usage: addUsage(current.usage, usage) },
+    totals: {
+      ...totals,
+      usage: addUsage(totals.usage, usage),
+      cost: addCost(totals.cost, cost),
+      ...(made.length > 0 && { remarks: [...totals.remarks, ...made] }),
+    },
+  };
+}
+
+/** What the answer has used that is broken off here; its cost is not known before its end. */
+function spentOnPartial({ totals, partial }: TurnContext): Pick<TurnContext, 'totals'> {
+  return { totals: { ...totals, usage: addUsage(totals.usage, partial.usage) } };
+}
+
+function isOverspentWith(context: TurnContext, output: CallModelOutput): boolean {
+  const { usage, cost } = spent(context, output).totals;
+  return overspent(context.settings.limits, usage, cost) !== undefined;
+}
+
+function namesOf(context: TurnContext, index: number): { toolCallId: string; toolName: string } {
+  const call = context.calls[index]?.call;
+  return { toolCallId: call?.toolCallId ?? '', toolName: call?.toolName ?? '' };
+}
+
+function toolFailed(call: { readonly toolCallId: string; readonly toolName: string }, failure: Failure) {
+  return { type: 'tool.failed' as const, toolCallId: call.toolCallId, toolName: call.toolName, failure };
+}

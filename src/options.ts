@@ -1,0 +1,183 @@
+import { checkRetry } from './tool.ts';
+
+const known = [
+  'model',
+  'name',
+  'instructions',
+  'tools',
+  'toolChoice',
+  'settings',
+  'retries',
+  'modelRetry',
+  'limits',
+  'detailedToolErrors',
+  'cancelNotes',
+  'pricing',
+  'clock',
+] as const;
+const notYet = [
+  'prepareStep',
+  'output',
+  'validateOutput',
+  'compaction',
+  'guardrails',
+  'approval',
+  'store',
+  'inspect',
+] as const;
+const knownLimits = [
+  'maxSteps',
+  'lastStep',
+  'maxTokens',
+  'maxCost',
+  'maxDurationMs',
+  'stallTimeoutMs',
+  'maxParallelTools',
+  'maxOutputChars',
+] as const;
+const limitsNotYet = ['softCost', 'consecutiveToolErrors', 'totalToolErrors', 'repeatedCalls'] as const;
+const knownRetry = [
+  'maxAttempts',
+  'initialDelayMs',
+  'maxDelayMs',
+  'jitter',
+  'maxRetryAfterMs',
+  'retryAfterOutput',
+  'decide',
+] as const;
+const knownSettings = [
+  'temperature',
+  'topP',
+  'maxOutputTokens',
+  'reasoningEffort',
+  'stopSequences',
+  'seed',
+  'providerOptions',
+] as const;
+
+type Options = { readonly [name: string]: unknown };
+
+/** @throws TypeError naming the option that is wrong, unknown or not supported yet. */
+export function checkAgentOptions(options: unknown): void {
+  if (!isObject(options)) throw new TypeError('createAgent() takes an object: { model, tools, … }.');
+  checkKnown('createAgent()', options, known, notYet);
+  const { model, name, instructions, tools, toolChoice, settings, retries, modelRetry, limits, pricing, clock } =
+    options;
+  if (!isObject(model)) throw new TypeError('createAgent(): `model` is missing: give it a model of an adapter.');
+  if (typeof model.stream !== 'function') throw new TypeError('createAgent(): `model` has no `stream` function.');
+  for (const field of ['provider', 'modelId'] as const) {
+    if (typeof model[field] !== 'string') throw new TypeError(`createAgent(): \`model.${field}\` must be a text.`);
+  }
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw new TypeError('createAgent(): `name` must be a text.');
+  if (typeof instructions === 'function') {
+    throw new TypeError('createAgent(): `instructions` as a function is not supported yet: give a text.');
+  }
+  if (instructions !== undefined && typeof instructions !== 'string') {
+    throw new TypeError('createAgent(): `instructions` must be a text.');
+  }
+  if (tools !== undefined && !Array.isArray(tools)) throw new TypeError('createAgent(): `tools` must be an array.');
+  checkToolChoice(toolChoice, Array.isArray(tools) ? tools : []);
+  if (settings !== undefined) {
+    if (!isObject(settings)) throw new TypeError('createAgent(): `settings` must be an object.');
+    checkKnown('createAgent(): settings', settings, knownSettings, []);
+  }
+  if (retries !== undefined) checkWhole('retries', retries, 0);
+  checkModelRetry(modelRetry);
+  checkLimits(limits);
+  for (const option of ['detailedToolErrors', 'cancelNotes'] as const) {
+    if (options[option] !== undefined && typeof options[option] !== 'boolean') {
+      throw new TypeError(`createAgent(): \`${option}\` must be true or false.`);
+    }
+  }
+  if (pricing !== undefined && typeof pricing !== 'function') {
+    throw new TypeError('createAgent(): `pricing` must be a function of model and usage.');
+  }
+  if (isObject(limits) && limits.maxCost !== undefined && pricing === undefined) {
+    throw new TypeError('createAgent(): `limits.maxCost` needs `pricing`, or no cost is ever known.');
+  }
+  if (clock !== undefined) {
+    for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {
+      if (!isObject(clock) || typeof clock[method] !== 'function') {
+        throw new TypeError(`createAgent(): \`clock\` has no \`${method}\` function.`);
+      }
+    }
+  }
+}
+
+/** @throws TypeError where options are left over, saying whether they come later. */
+export function checkNames(where: string, leftOver: object, later: readonly string[]): void {
+  checkKnown(where, leftOver as Options, [], later);
+}
+
+function checkKnown(where: string, options: Options, names: readonly string[], later: readonly string[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || names.includes(name)) continue;
+    if (later.includes(name)) throw new TypeError(`${where}: \`${name}\` is not supported yet: leave it out.`);
+    const list = names.length === 0 ? '' : ` Known: ${names.join(', ')}.`;
+    throw new TypeError(`${where}: there is no option \`${name}\`.${list}`);
+  }
+}
+
+function checkToolChoice(choice: unknown, tools: readonly unknown[]): void {
+  if (choice === undefined || choice === 'auto' || choice === 'none') return;
+  if (choice === 'required') {
+    if (tools.length === 0) throw new TypeError("createAgent(): `toolChoice` is 'required', but there are no tools.");
+    return;
+  }
+  const tool = isObject(choice) ? choice.tool : undefined;
+  if (typeof tool !== 'string') {
+    throw new TypeError("createAgent(): `toolChoice` must be 'auto', 'none', 'required' or { tool: name }.");
+  }
+  if (!tools.some((candidate) => isObject(candidate) && candidate.name === tool)) {
+    throw new TypeError(`createAgent(): \`toolChoice\` names "${tool}", which is not among the tools.`);
+  }
+}
+
+function checkModelRetry(retry: unknown): void {
+  if (retry === undefined) return;
+  checkRetry('createAgent(): `modelRetry`', retry);
+  const options = retry as Options;
+  checkKnown('createAgent(): modelRetry', options, knownRetry, []);
+  if (options.maxRetryAfterMs !== undefined) checkPositive('modelRetry.maxRetryAfterMs', options.maxRetryAfterMs, 0);
+  if (options.retryAfterOutput !== undefined && typeof options.retryAfterOutput !== 'boolean') {
+    throw new TypeError('createAgent(): `modelRetry.retryAfterOutput` must be true or false.');
+  }
+  if (options.decide !== undefined && typeof options.decide !== 'function') {
+    throw new TypeError('createAgent(): `modelRetry.decide` must be a function of failure and attempt.');
+  }
+}
+
+function checkLimits(limits: unknown): void {
+  if (limits === undefined) return;
+  if (!isObject(limits)) throw new TypeError('createAgent(): `limits` must be an object.');
+  checkKnown('createAgent(): limits', limits, knownLimits, limitsNotYet);
+  if (limits.lastStep !== undefined && limits.lastStep !== 'fail') {
+    throw new TypeError("createAgent(): `limits.lastStep` can only be 'fail' yet.");
+  }
+  for (const name of ['maxSteps', 'maxParallelTools', 'maxOutputChars'] as const) {
+    if (limits[name] !== undefined) checkWhole(`limits.${name}`, limits[name], 1);
+  }
+  for (const name of ['maxTokens', 'maxCost'] as const) {
+    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], 0);
+  }
+  for (const name of ['maxDurationMs', 'stallTimeoutMs'] as const) {
+    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], Number.MIN_VALUE);
+  }
+}
+
+function checkWhole(name: string, value: unknown, least: number): void {
+  if (Number.isInteger(value) && Number(value) >= least) return;
+  throw new TypeError(`createAgent(): \`${name}\` must be a whole number from ${least}, not ${String(value)}.`);
+}
+
+function checkPositive(name: string, value: unknown, least: number): void {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= least) return;
+  throw new TypeError(
+    `createAgent(): \`${name}\` must be a number ${least === 0 ? 'from 0' : 'above 0'}, not ${String(value)}.`,
+  );
+}
+
+function isObject(value: unknown): value is Options {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,159 @@
+import { type EffectScope, effect } from '../effects.ts';
+import type { AnswerPart } from '../events.ts';
+import { describeError, type Failure } from '../failure.ts';
+import type { CallModelInput, CallModelOutput, Remark } from '../machines/contracts.ts';
+import { messagesForModel } from '../machines/history.ts';
+import { answerReports } from '../machines/reports.ts';
+import type { Model, ModelRequest, ModelSettings, ToolChoice, ToolSpec, Usage } from '../model.ts';
+import { AnswerBuilder, answerFailures } from './answer.ts';
+import { decideRetry, defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
+
+/** What money a usage costs; `undefined` where it is not known. */
+export type Pricing = (
+  model: { readonly provider: string; readonly modelId: string },
+  usage: Usage,
+) => number | undefined;
+
+export interface CallModelOptions {
+  readonly model: Model;
+  readonly instructions?: string;
+  readonly tools: readonly ToolSpec[];
+  readonly toolChoice?: ToolChoice;
+  readonly settings?: ModelSettings;
+  readonly modelRetry?: Partial<RetryPolicy>;
+  readonly pricing?: Pricing;
+  /** From 0 to 1, for the jitter. @default Math.random */
+  readonly random?: () => number;
+}
+
+type Scope = EffectScope<CallModelInput, readonly AnswerPart[]>;
+
+/** One attempt of a model call as an actor: streams the answer, and settles with it, or with what went wrong. */
+export function callModel(options: CallModelOptions) {
+  const { model, random = Math.random } = options;
+  const policy = { ...defaultRetryPolicy, ...options.modelRetry };
+  return effect<CallModelInput, CallModelOutput, readonly AnswerPart[]>(
+    'callModel',
+    async (scope) => {
+      const { input } = scope;
+      const answer = new AnswerBuilder();
+      const failure = await readAnswer(model, createRequest(options, input), answer, scope);
+      const { cost, remarks } = price(options.pricing, model, answer.usage);
+      const { usage, end, repairs } = answer;
+      const paid = { usage, ...(cost !== undefined && { cost }) };
+      if (failure === undefined && end?.type === 'finish') {
+        return {
+          type: 'answer',
+          content: answer.content(),
+          finishReason: end.finishReason,
+          ...paid,
+          ...(remarks.length > 0 && { remarks }),
+          ...(repairs.length > 0 && { repairs }),
+        };
+      }
+      const known = named(
+        failure ?? (end?.type === 'error' ? end.failure : answerFailures.cutOff()),
+        model,
+        input,
+        scope,
+      );
+      const retry = tryDecide(policy, known, input.tries, random(), remarks);
+      return { type: 'trouble', failure: known, retry, ...paid, ...(remarks.length > 0 && { remarks }) };
+    },
+    answerReports,
+  );
+}
+
+/** Reads to the end. Gives a failure where the stream itself went wrong, nothing where the answer says how it ended. */
+async function readAnswer(
+  model: Model,
+  request: ModelRequest,
+  answer: AnswerBuilder,
+  scope: Scope,
+): Promise<Failure | undefined> {
+  const { signal } = scope;
+  let heardAt = scope.now();
+  const read = async () => {
+    for await (const read of model.stream(request, { signal })) {
+      const shown = answer.add(read);
+      if (shown.length > 0) {
+        heardAt = scope.now();
+        scope.report(shown);
+      }
+      if (answer.end !== undefined || signal.aborted) break;
+    }
+    return undefined;
+  };
+  try {
+    // a model that ignores its signal must not hold the turn
+    return await Promise.race([read(), tooLongSilence(scope, () => heardAt)]);
+  } catch (error) {
+    return answerFailures.threw(describeError(error));
+  }
+}
+
+/** One timer for the whole call, set anew only when it fires: setting it at every read would cost more than the read. */
+function tooLongSilence(scope: Scope, heardAt: () => number): Promise<Failure> {
+  const { stallTimeoutMs } = scope.input;
+  return new Promise((resolve) => {
+    const check = () => {
+      const left = heardAt() + stallTimeoutMs - scope.now();
+      if (left > 0) {
+        scope.after(left, check);
+        return;
+      }
+      resolve(answerFailures.stalled(stallTimeoutMs));
+      scope.abort();
+    };
+    scope.after(stallTimeoutMs, check);
+  });
+}
+
+function createRequest(options: CallModelOptions, input: CallModelInput): ModelRequest {
+  const { instructions, tools, toolChoice = 'auto', settings } = options;
+  return {
+    ...(instructions !== undefined && { instructions }),
+    messages: messagesForModel(input.history),
+    tools,
+    toolChoice,
+    ...(settings !== undefined && { settings }),
+    purpose: 'turn',
+    requestId: input.requestId,
+    attempt: input.attempt,
+  };
+}
+
+/** A failure that says which model failed, at which attempt, and when to come back. */
+function named(failure: Failure, model: Model, { attempt }: CallModelInput, scope: Scope): Failure {
+  const { provider, modelId } = model;
+  const { retryAfterMs, resetAt } = failure;
+  const until = resetAt ?? (retryAfterMs === undefined ? undefined : scope.now() + retryAfterMs);
+  return { provider, model: modelId, attempt, ...failure, ...(until !== undefined && { resetAt: until }) };
+}
+
+function price(
+  pricing: Pricing | undefined,
+  model: Model,
+  usage: Usage,
+): { cost: number | undefined; remarks: Remark[] } {
+  if (pricing === undefined) return { cost: undefined, remarks: [] };
+  const source = 'pricing';
+  try {
+    const cost = pricing({ provider: model.provider, modelId: model.modelId }, usage);
+    if (typeof cost === 'number' && Number.isFinite(cost)) return { cost, remarks: [] };
+    const message = `The cost of ${model.provider}/${model.modelId} is not known; it counts as nothing.`;
+    return { cost: undefined, remarks: [{ source, message }] };
+  } catch (error) {
+    return { cost: undefined, remarks: [{ source, message: `It threw: ${describeError(error).message}` }] };
+  }
+}
+
+function tryDecide(policy: RetryPolicy, failure: Failure, attempt: number, random: number, remarks: Remark[]) {
+  try {
+    return decideRetry(policy, failure, attempt, random);
+  } catch (error) {
+    remarks.push({ source: 'modelRetry.decide', message: `It threw: ${describeError(error).message}` });
+    const { decide: _, ...defaults } = policy;
+    return decideRetry(defaults, failure, attempt, random);
+  }
+}

@@ -1,0 +1,36 @@
+import { toolCallMachine } from '../machines/toolCallMachine.ts';
+import type { AnyTool } from '../tool.ts';
+import { type CallModelOptions, callModel } from './callModel.ts';
+import { type ExecuteToolOptions, executeTool } from './executeTool.ts';
+import { prepareTool } from './prepareTool.ts';
+import { createToolbox } from './toolbox.ts';
+
+/** What a turn works with. */
+export interface ServicesOptions extends Omit<CallModelOptions, 'tools'>, ExecuteToolOptions {
+  /** @default none */
+  readonly tools?: readonly AnyTool[];
+}
+
+/**
+ * Models and tools as the actors of a turn, to be provided once per agent.
+ *
+ * @throws TypeError for a tool that cannot be used, or whose name is taken.
+ * @example
+ * ```ts
+ * const actor = createActor(turnMachine.provide(services({ model, tools: [weather] })));
+ * actor.on('message.delta', ({ text }) => process.stdout.write(text));
+ * actor.start();
+ * actor.send({ type: 'turn.start', turnId: 'turn-1', message: userMessage('Weather in Paris?'), at: Date.now() });
+ * ```
+ */
+export function services(options: ServicesOptions) {
+  const toolbox = createToolbox(options.tools ?? []);
+  return {
+    actors: {
+      callModel: callModel({ ...options, tools: toolbox.specs }),
+      toolCall: toolCallMachine.provide({
+        actors: { prepareTool: prepareTool(toolbox), executeTool: executeTool(toolbox, options) },
+      }),
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { describeError } from '../failure.ts';
+import { toJson } from '../json.ts';
+import type { ToolOutput } from '../messages.ts';
+
+/** What a tool returned, as what the model reads: text, JSON, or an error where it is neither. */
+export function toToolOutput(value: unknown, maxChars: number): ToolOutput {
+  if (value === undefined || value === '') return { type: 'text', value: '' };
+  if (typeof value === 'string') return { type: 'text', value: cut(value, maxChars) };
+  try {
+    const json = toJson(value, 'the output');
+    const text = JSON.stringify(json);
+    return text.length > maxChars ? { type: 'text', value: cut(text, maxChars) } : { type: 'json', value: json };
+  } catch (error) {
+    return {
+      type: 'error',
+      value: `The tool ran, but what it returned cannot be sent on: ${describeError(error).message}.`,
+    };
+  }
+}
+
+/** A text with no more than that of it kept: its middle is left out, and a marker says so. */
+export function cut(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  const half = Math.ceil(maxChars / 2);
+  const head = half - (isInsidePair(text, half) ? 1 : 0);
+  const rest = text.length - (maxChars - half);
+  const tail = rest + (isInsidePair(text, rest) ? 1 : 0);
+  return `${text.slice(0, head)}\n[… ${tail - head} characters left out …]\n${text.slice(tail)}`;
+}
+
+/** Whether a cut before this index would leave half a character on either side, which providers refuse. */
+function isInsidePair(text: string, index: number): boolean {
+  return (text.codePointAt(index - 1) ?? 0) > 0xffff;
+}

@@ -1,0 +1,380 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import type { Actor } from 'xstate';
+import { rescue } from './brokenTurn.ts';
+import type { Clock } from './clock.ts';
+import { Driver } from './driver.ts';
+import { isTerminal, type TurnEvent, type TurnEventType } from './events.ts';
+import { describeError } from './failure.ts';
+import { type Command, Host, type SessionLogic } from './host.ts';
+import type { Json } from './json.ts';
+import { type History, messagesOf } from './machines/history.ts';
+import type { SessionMachineInput } from './machines/sessionMachine.ts';
+import { internalFailure } from './machines/turnFailures.ts';
+import { type Message, type UserInput, userMessage } from './messages.ts';
+import type { Usage } from './model.ts';
+import { isThenable } from './thenable.ts';
+import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
+
+/** A moment of a session, as JSON; the same wherever sessions are shown. */
+export interface SessionSnapshot {
+  readonly status: 'idle' | 'inTurn' | 'closed';
+  /** Turns that wait behind the running one. */
+  readonly queued: number;
+  readonly turn?: {
+    readonly id: string;
+    /** The state of its machine: `callingModel`, `retrying`, `runningTools`, … */
+    readonly state: string;
+    readonly step: number;
+    readonly attempt: number;
+    /** When the model is called again, in epoch ms, while that is waited for. */
+    readonly retryAt?: number;
+    readonly tools: readonly { readonly toolCallId: string; readonly toolName: string; readonly state: string }[];
+  };
+}
+
+export interface SendOptions {
+  /** Cancels the turn when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SteerOptions {
+  /** Only if this turn still runs. */
+  readonly turnId?: string;
+}
+
+type Listener<E extends TurnEvent = TurnEvent> = (event: E) => unknown;
+/** Ends a subscription; `using` does too. */
+export type Unsubscribe = (() => void) & Disposable;
+
+/** What sessions of one agent share. */
+export interface SessionSetup {
+  readonly agent: string;
+  readonly machine: SessionLogic;
+  readonly input: Omit<SessionMachineInput, 'sessionId' | 'history'>;
+  readonly clock: Clock;
+  /** Told when the session begins to work, and when it rests or is closed. */
+  readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
+}
+
+/** What a session begins with. */
+interface Past extends Pick<SessionMachineInput, 'usage' | 'cost'> {
+  readonly history: History;
+  readonly seq: number;
+}
+
+/**
+ * A conversation: many turns, one at a time. Commands act at once and say whether they were taken; they throw only for
+ * arguments that are wrong in themselves.
+ *
+ * @example
+ * ```ts
+ * const session = agent.session();
+ * session.on('message.delta', ({ text }) => process.stdout.write(text));
+ * await session.send('And in Rome?').result;
+ * await session.close();
+ * ```
+ */
+export class Session<TOutput = undefined> implements AsyncDisposable {
+  readonly id: string;
+  readonly #setup: SessionSetup;
+  readonly #context: unknown;
+  readonly #listeners = new Map<TurnEventType | '*', Set<Listener<never>>>();
+  readonly #turns = new Map<string, Turn<TOutput>>();
+  #driver: Driver;
+  #closing: Promise<void> | undefined;
+  #whenIdle: (() => void)[] = [];
+
+  /** @internal */
+  constructor(setup: SessionSetup, id: string, context: unknown, history: History) {
+    this.id = id;
+    this.#setup = setup;
+    this.#context = context;
+    this.#driver = this.#drive({ history, seq: 0 });
+  }
+
+  /**
+   * Sends a message: it starts a turn, or waits until the turns before it have ended.
+   *
+   * @throws TypeError for an empty message, Error after `close()`
+   */
+  send(input: UserInput, options: SendOptions = {}): Turn<TOutput> {
+    const { signal, ...others } = options;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined)
+      throw new TypeError(`send(): the option \`${unknown}\` is not supported${notYetForSend(unknown)}.`);
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError('send(): `signal` is not an AbortSignal.');
+    const turnId = newId('turn');
+    const message = userMessage(input, `${turnId}.input`);
+    if (this.#closing !== undefined) {
+      throw new Error(`Session "${this.id}" is closed: it takes no more messages. Open another with agent.session().`);
+    }
+    const turn = new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
+    this.#turns.set(turnId, turn);
+    this.#command({ type: 'session.send', turnId, message });
+    if (signal !== undefined) this.#followSignal(turn, signal);
+    return turn;
+  }
+
+  /**
+   * A message for the next step of the running turn. Without a running turn it starts one; one that no step takes any
+   * more becomes the next turn.
+   *
+   * @throws TypeError for an empty message
+   */
+  steer(input: UserInput, options: SteerOptions = {}): Admission {
+    const turnId = newId('turn');
+    const message = { ...userMessage(input, `${turnId}.steering`), cause: 'steering' as const };
+    if (this.#closing !== undefined) return refuse(`Session "${this.id}" is closed.`);
+    if (options.turnId !== undefined && options.turnId !== this.#currentTurnId()) {
+      return refuse(`Turn "${options.turnId}" does not run: it has ended, or not begun.`);
+    }
+    this.#command({ type: 'session.steer', turnId, message });
+    return accepted;
+  }
+
+  /** Ends the running turn. Does nothing, successfully, where none runs. */
+  cancel(reason?: string): Admission {
+    return this.#cancel(undefined, reason);
+  }
+
+  /** Approves a tool call that waits for approval. */
+  approve(toolCallId: string): Admission {
+    return this.#answer(toolCallId);
+  }
+
+  /** Denies a tool call that waits for approval. */
+  deny(toolCallId: string, _reason?: string): Admission {
+    return this.#answer(toolCallId);
+  }
+
+  /** Answers a tool call that waits for a result from outside. */
+  resolveTool(toolCallId: string, _output: Json): Admission {
+    return this.#answer(toolCallId);
+  }
+
+  /**
+   * Listens to events of one type, or to all with `'*'`. A listener that throws changes nothing: it becomes a
+   * `diagnostic` event.
+   */
+  on<T extends TurnEventType>(type: T, listener: Listener<Extract<TurnEvent, { type: T }>>): Unsubscribe;
+  on(type: '*', listener: Listener): Unsubscribe;
+  on(type: TurnEventType | '*', listener: Listener<never>): Unsubscribe {
+    if (typeof listener !== 'function') throw new TypeError(`on('${type}'): the listener is not a function.`);
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners);
+    // wrapped, so that one function added twice is two subscriptions
+    const own: Listener<never> = (event) => listener(event);
+    listeners.add(own);
+    const unsubscribe = () => {
+      listeners.delete(own);
+    };
+    return Object.assign(unsubscribe, { [Symbol.dispose]: unsubscribe });
+  }
+
+  /** The conversation so far, without what the running turn has added. */
+  get messages(): readonly Message[] {
+    return messagesOf(this.#actor.getSnapshot().context.history);
+  }
+
+  /** Of all turns that have ended. */
+  get usage(): Usage {
+    return this.#actor.getSnapshot().context.usage;
+  }
+
+  get snapshot(): SessionSnapshot {
+    const session = this.#actor.getSnapshot();
+    const waiting = session.context.queue.length;
+    if (session.value === 'closed') return { status: 'closed', queued: 0 };
+    const turn = this.#driver.host.turn?.getSnapshot();
+    const current = session.context.queue[0];
+    if (turn === undefined || current === undefined) return { status: 'idle', queued: waiting };
+    const { step, calls } = turn.context;
+    const { attempt, retryAt } = turn.context.current;
+    return {
+      status: 'inTurn',
+      queued: waiting - 1,
+      turn: {
+        id: current.turnId,
+        state: leafOf(turn.value),
+        step,
+        attempt,
+        ...(retryAt !== undefined && { retryAt }),
+        tools: calls.map(({ call, outcome }, index) => ({
+          toolCallId: call.toolCallId,
+          toolName: call.toolName,
+          state: outcome?.type ?? toolStateOf(turn.children[`tool.${index}`]?.getSnapshot()),
+        })),
+      },
+    };
+  }
+
+  /** The session's actor, to be looked at: it takes no events from outside. */
+  get actor(): Pick<Actor<SessionLogic>, 'getSnapshot' | 'subscribe' | 'on'> {
+    return this.#actor;
+  }
+
+  /** Cancels what runs or waits, and resolves when all of it has ended. The session takes no more messages. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #actor(): Actor<SessionLogic> {
+    return this.#driver.host.actor;
+  }
+
+  #currentTurnId(): string | undefined {
+    return this.#actor.getSnapshot().context.queue[0]?.turnId;
+  }
+
+  #cancel(turnId: string | undefined, reason: string | undefined): Admission {
+    this.#command({
+      type: 'session.cancel',
+      ...(turnId !== undefined && { turnId }),
+      ...(reason !== undefined && { reason }),
+    });
+    return accepted;
+  }
+
+  /** The call that owns the answer is asked; no state of a call waits for one yet. */
+  #answer(toolCallId: string): Admission {
+    const tool = this.snapshot.turn?.tools.find((call) => call.toolCallId === toolCallId);
+    if (tool === undefined) return refuse(`There is no tool call "${toolCallId}" in the running turn.`);
+    return refuse(`Tool call "${toolCallId}" (${tool.toolName}) waits for no answer: it is ${tool.state}.`);
+  }
+
+  #command(command: Command): void {
+    this.#driver.command(command);
+    this.#setup.onBusy(this, this.#currentTurnId() !== undefined);
+  }
+
+  #followSignal(turn: Turn<TOutput>, signal: AbortSignal): void {
+    const cancel = () => {
+      const { reason } = signal;
+      turn.cancel(reason instanceof Error ? reason.message : reason === undefined ? undefined : String(reason));
+    };
+    if (signal.aborted) {
+      cancel();
+      return;
+    }
+    signal.addEventListener('abort', cancel, { once: true });
+    turn.outcome.then(() => signal.removeEventListener('abort', cancel));
+  }
+
+  async #close(): Promise<void> {
+    if (this.#actor.getSnapshot().value !== 'idle') {
+      const idle = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+      this.#command({ type: 'session.close' });
+      await idle;
+    }
+    this.#command({ type: 'session.close' });
+    this.#driver.stop();
+    this.#setup.onBusy(this, false);
+  }
+
+  #drive({ seq, ...past }: Past): Driver {
+    const { machine, input, agent, clock } = this.#setup;
+    const host = new Host({ machine, input: { ...input, ...past, sessionId: this.id }, agent, seq });
+    return new Driver(host, {
+      clock,
+      context: this.#context,
+      onEvent: (event) => this.#tell(event),
+      onBroken: (error) => this.#restart(error),
+    });
+  }
+
+  #tell(event: TurnEvent): void {
+    const turn = event.turnId === undefined ? undefined : this.#turns.get(event.turnId);
+    turn?.push(event);
+    if (isTerminal(event) && event.turnId !== undefined) this.#endTurn(event.turnId);
+    this.#notify(event.type, event);
+    this.#notify('*', event);
+    if (event.type !== 'session.idle') return;
+    this.#setup.onBusy(this, this.#currentTurnId() !== undefined);
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Turns that began by steering have no handle, but an output like any other. */
+  #endTurn(turnId: string): void {
+    const { outputs } = this.#driver.host;
+    const output = outputs.get(turnId);
+    if (output !== undefined) this.#turns.get(turnId)?.end(toOutcome(output) as TurnOutcome<TOutput>);
+    outputs.delete(turnId);
+    this.#turns.delete(turnId);
+  }
+
+  #notify(type: TurnEventType | '*', event: TurnEvent): void {
+    const listeners = this.#listeners.get(type);
+    if (listeners === undefined) return;
+    for (const listener of [...listeners]) {
+      try {
+        const result = (listener as Listener)(event);
+        if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => this.#diagnose(event, error));
+      } catch (error) {
+        this.#diagnose(event, error);
+      }
+    }
+  }
+
+  #diagnose(event: TurnEvent, error: unknown): void {
+    // a listener that cannot take its own diagnostic would be told for ever
+    if (event.type === 'diagnostic') return;
+    const { name, message } = describeError(error);
+    this.#command({ type: 'session.diagnose', source: `listener of ${event.type}`, message: `${name}: ${message}` });
+  }
+
+  /** The machines broke: their turn is closed in their stead, and new ones go on with the turns that wait. */
+  #restart(error: unknown): void {
+    const broken = this.#driver;
+    const failure = internalFailure(describeError(error));
+    const at = this.#setup.clock.now();
+    const saved = rescue(broken.host, failure, at, this.#turns.keys());
+    broken.stop();
+    const { history, usage, cost } = saved;
+    this.#driver = this.#drive({ history, usage, cost, seq: broken.host.seq });
+    const { host } = this.#driver;
+    host.events.push(...broken.host.events.splice(0));
+    for (const output of saved.outputs) host.outputs.set(output.turnId, output);
+    for (const { payload, turnId } of saved.payloads) host.emit({ ...payload, at }, turnId);
+    for (const { turnId, message, cancelled } of saved.queue) {
+      this.#driver.command({ type: 'session.send', turnId, message });
+      if (cancelled !== undefined) this.#driver.command({ type: 'session.cancel', turnId, ...cancelled });
+    }
+    this.#driver.flush();
+  }
+}
+
+const accepted: Admission = { accepted: true };
+
+function refuse(reason: string): Admission {
+  return { accepted: false, reason };
+}
+
+function newId(kind: string): string {
+  return `${kind}_${crypto.randomUUID()}`;
+}
+
+type StateValue = string | { readonly [state: string]: StateValue | undefined };
+
+/** The innermost state, which is what one wants to know. */
+function leafOf(value: StateValue): string {
+  if (typeof value === 'string') return value;
+  const [inner] = Object.values(value);
+  return inner === undefined ? '' : leafOf(inner);
+}
+
+function toolStateOf(call: object | undefined): string {
+  return call !== undefined && 'value' in call ? leafOf(call.value as StateValue) : 'preparing';
+}
+
+function notYetForSend(option: string): string {
+  return option === 'output' || option === 'limits' ? ' yet' : '';
+}

@@ -1,0 +1,273 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { WireEvent } from '../../src/events.ts';
+import { Turnchart, turnchart } from './turnchart.ts';
+
+// Processes start slowly where many tests run beside each other.
+const timeout = 30_000;
+const colour = '\u001b[';
+const demoAnswer = '17*23 = 391. There are 2 files here.\n';
+
+let cwd: string;
+
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'turnchart-cli-'));
+  writeFileSync(join(cwd, 'notes.txt'), 'one\ntwo\n');
+  writeFileSync(join(cwd, 'more.txt'), '');
+});
+
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+function readEvents(stdout: string): readonly WireEvent[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** Durable events have a number each, without gaps; ephemeral ones carry that of the durable one before. */
+function expectNoGaps(events: readonly WireEvent[]): void {
+  const durable = events.filter(({ id }) => !id.includes('.'));
+  expect(durable.map(({ seq }) => seq)).toEqual(durable.map((_, index) => index + 1));
+  expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+}
+
+describe.concurrent('turnchart with a question', { timeout }, () => {
+  test('prints the answer alone on standard output, and what happened on standard error', async () => {
+    const { code, stdout, stderr } = await turnchart(['what is 17*23, and how many files are here?'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: demoAnswer });
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/simulated model.*No key/);
+    expect(lines).toContain('[callingModel (step 1)]');
+    expect(lines).toContain('[runningTools (step 1)]');
+    expect(lines).toContain('→ calculate {"expression":"17*23"}');
+    expect(lines).toContain('✓ calculate: {"expression":"17*23","result":391}');
+    expect(lines.some((line) => line.startsWith('✓ list_files: '))).toBe(true);
+    expect(lines.at(-1)).toMatch(/^usage: \d+ input tokens, \d+ output tokens, 2 steps, /);
+    expect(stdout + stderr).not.toContain(colour);
+  });
+
+  test('takes the question in several words, also after run', async () => {
+    const [words, run] = await Promise.all([
+      turnchart(['what', 'is', '2+2'], { cwd }),
+      turnchart(['run', '2+2'], { cwd }),
+    ]);
+    expect(words).toMatchObject({ code: 0, stdout: '2+2 = 4.\n' });
+    expect(run).toMatchObject({ code: 0, stdout: '2+2 = 4.\n' });
+  });
+
+  test('shows that a tool failed', async () => {
+    const { code, stdout, stderr } = await turnchart(['read ../secret.txt'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toContain('leads out of the directory');
+    expect(stderr).toMatch(/^✗ read_file failed: /m);
+  });
+
+  test('shows reasoning on standard error', async () => {
+    const { stdout, stderr } = await turnchart(['simulate reasoning, then 2+2'], { cwd });
+    expect(stdout).toBe('2+2 = 4.\n');
+    expect(stderr).toMatch(/^ {2}reasoning: \S/m);
+  });
+
+  test('keeps the text of an answer that broke off out of a pipe', async () => {
+    const { stdout, stderr } = await turnchart(['simulate a cut stream, then 2+2'], { cwd });
+    expect(stdout).toBe('2+2 = 4.\n');
+    expect(stderr).toMatch(/^\[retrying in \d\.\d s \(stream_truncated\)\]/m);
+  });
+
+  test('exits with 1 where the turn fails, saying why and what to do in one line', async () => {
+    const { code, stdout, stderr } = await turnchart(['simulate an overflow'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
+      /^failed: .*\(context_overflow, request_too_large\) Ask for less/,
+    );
+  });
+
+  test('prints each event as one line of JSON, and nothing else', async () => {
+    const { code, stdout, stderr } = await turnchart(['--json', 'what is 17*23, and how many files are here?'], {
+      cwd,
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const events = readEvents(stdout);
+    expectNoGaps(events);
+    for (const event of events) {
+      expect(Object.keys(event).filter((key) => key !== 'turn_id')).toEqual([
+        'id',
+        'type',
+        'session_id',
+        'seq',
+        'ts',
+        'data',
+      ]);
+    }
+    const types = events.map(({ type }) => type);
+    expect(types[0]).toBe('turn.started');
+    expect(types.filter((type) => type === 'tool.completed')).toHaveLength(2);
+    expect(types.slice(-2)).toEqual(['turn.completed', 'session.idle']);
+    expect(events.at(-2)?.data).toMatchObject({ agent: 'turnchart', text: demoAnswer.trim(), toolCalls: 2 });
+  });
+
+  test('prints the events of a failed turn, the failure in a line on standard error', async () => {
+    const { code, stdout, stderr } = await turnchart(['simulate an overflow', '--json'], { cwd });
+    expect(code).toBe(1);
+    const events = readEvents(stdout);
+    expectNoGaps(events);
+    expect(events.map(({ type }) => type)).toContain('turn.failed');
+    expect(stderr).toMatch(/^failed: .*\n$/);
+  });
+
+  test('colours only where it is asked to, and never the answer', async () => {
+    const forced = await turnchart(['2+2'], { cwd, env: { FORCE_COLOR: '1' } });
+    expect(forced.stderr).toContain(colour);
+    expect(forced.stdout).toBe('2+2 = 4.\n');
+    const plain = await turnchart(['2+2'], { cwd, env: { NO_COLOR: '1' } });
+    expect(plain.stderr).not.toContain(colour);
+  });
+});
+
+describe.concurrent('turnchart without a question', { timeout }, () => {
+  test('takes it from standard input', async () => {
+    expect(await turnchart([], { cwd, input: 'what is 5*5?\n' })).toMatchObject({ code: 0, stdout: '5*5 = 25.\n' });
+    expect(await turnchart(['-'], { cwd, input: 'what is 5*6?' })).toMatchObject({ code: 0, stdout: '5*6 = 30.\n' });
+    expect(await turnchart(['run'], { cwd, input: '5*7' })).toMatchObject({ code: 0, stdout: '5*7 = 35.\n' });
+  });
+
+  test('waits for the end of standard input once something came', async () => {
+    const running = new Turnchart(['-'], { cwd });
+    running.process.stdin.write('what is ');
+    running.process.stdin.end('6*6?');
+    expect(await running.ended).toMatchObject({ code: 0, stdout: '6*6 = 36.\n' });
+  });
+
+  test('runs a demo through tools and a retry where standard input is empty', async () => {
+    const { code, stdout, stderr } = await turnchart([], { cwd });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: demoAnswer });
+    expect(stderr).toMatch(/^No question, so a demo runs/);
+    expect(stderr).toMatch(/^\[retrying in 1\.\d s \(rate_limit_exceeded\)\] attempt 1 of 3/m);
+    expect(stderr).toMatch(/^✓ list_files/m);
+  });
+
+  test('runs the demo where nobody ever writes to standard input or closes it', async () => {
+    const running = new Turnchart(['--json'], { cwd });
+    const { code, stdout, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^Nothing came on standard input within 300 ms/);
+    const events = readEvents(stdout);
+    expectNoGaps(events);
+    expect(events.map(({ type }) => type)).toContain('model.retrying');
+  });
+
+  test.each([
+    ['is closed', '<&-'],
+    ['is /dev/null', '</dev/null'],
+  ])('runs the demo where standard input %s', async (_case, redirection) => {
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const command = `"${process.execPath}" --conditions=turnchart-source "${main}" ${redirection}`;
+    const shell = spawn('sh', ['-c', command], { cwd, stdio: ['pipe', 'pipe', 'ignore'] });
+    let stdout = '';
+    shell.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    const [code] = await once(shell, 'close');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: demoAnswer });
+  });
+});
+
+describe.concurrent('turnchart, stopped', { timeout }, () => {
+  test('cancels an endless answer with the first interrupt and exits with 130', async () => {
+    const running = new Turnchart(['simulate an endless answer'], { cwd });
+    await running.shows('stdout', 'line 1 of');
+    running.process.kill('SIGINT');
+    const { code, stdout, stderr } = await running.ended;
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/\n$/);
+    expect(stderr.trimEnd().split('\n').slice(-2)).toEqual([expect.stringMatching(/^usage: /), 'cancelled']);
+  });
+
+  test('takes two interrupts in one moment for one, as npm sends them', async () => {
+    const running = new Turnchart(['simulate an endless answer'], { cwd });
+    await running.shows('stdout', 'line 1 of');
+    running.process.kill('SIGINT');
+    running.process.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 130, stderr: expect.stringMatching(/cancelled\n$/) });
+  });
+
+  test('stays alive while a tool hangs, and cancels it', async () => {
+    const running = new Turnchart(['simulate a hanging tool'], { cwd });
+    await running.shows('stderr', 'hangs until it is stopped');
+    running.process.kill('SIGINT');
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^✗ hang cancelled while it ran$/m);
+  });
+
+  test('cancels while it waits for a retry', async () => {
+    const running = new Turnchart(['--json', 'simulate a rate limit of 50 seconds'], { cwd });
+    await running.shows('stdout', 'model.retrying');
+    running.process.kill('SIGINT');
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(130);
+    const events = readEvents(stdout);
+    expectNoGaps(events);
+    expect(events.filter(({ type }) => type === 'turn.cancelled')).toHaveLength(1);
+  });
+
+  test.each([
+    ['its answer', []],
+    ['its events', ['--json']],
+  ])('ends quietly where nobody reads %s any more', async (_case, flags) => {
+    const running = new Turnchart([...flags, 'simulate an endless answer'], { cwd });
+    await running.shows('stdout', '\n');
+    running.process.stdout.destroy();
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/EPIPE|Error|cancelled/);
+  });
+
+  test('goes on where nobody reads standard error any more', async () => {
+    const running = new Turnchart(['what is 17*23, and how many files are here?'], { cwd });
+    running.process.stderr.destroy();
+    expect(await running.ended).toMatchObject({ code: 0, stdout: demoAnswer });
+  });
+});
+
+describe.concurrent('turnchart, told something wrong', { timeout }, () => {
+  test.each<[args: string[], line: RegExp]>([
+    [['--wrong', 'hello'], /^Unknown option '--wrong'\. See turnchart --help\.$/],
+    [['-x'], /^Unknown option '-x'/],
+    [['--json=yes', 'hello'], /^Option '--json' does not take an argument/],
+    [['--model'], /^Option '--model <value>' argument missing/],
+    [['--model', 'gpt', 'hello'], /^--model gpt: there is "simulated", and "openai\/" with the name of a model/],
+    [['--model', 'openai/gpt-5', 'hello'], /^--model openai\/gpt-5: .*OPENAI_API_KEY/],
+    [[''], /^The question is empty/],
+    [['run', '  '], /^The question is empty/],
+    [['run'], /^There is no question/],
+    [['-'], /^There is no question/],
+    [['serve'], /^"turnchart serve" is not there yet/],
+  ])('%j: says so in one line and exits with 2', async (args, line) => {
+    const { code, stdout, stderr } = await turnchart(args, { cwd });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    expect(stderr.trimEnd()).toMatch(line);
+  });
+
+  test('refuses a question on standard input that is too long', async () => {
+    const { code, stderr } = await turnchart([], { cwd, input: 'x'.repeat(1_100_000) });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/longer than 1048576 bytes/);
+  });
+});
+
+describe.concurrent('turnchart --help and --version', { timeout }, () => {
+  test('print to standard output', async () => {
+    const help = await turnchart(['--help'], { cwd });
+    expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Usage: turnchart /) });
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await turnchart(['-v'], { cwd })).toEqual({ code: 0, stderr: '', stdout: `${manifest.version}\n` });
+  });
+});

@@ -1,0 +1,60 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line as a process of its own, its streams all pipes. */
+export class Turnchart {
+  readonly process: ChildProcessByStdio<Writable, Readable, Readable>;
+  stdout = '';
+  stderr = '';
+  readonly ended: Promise<Ended>;
+
+  constructor(
+    args: readonly string[],
+    { cwd, env = {} }: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
+  ) {
+    const { FORCE_COLOR: _, NO_COLOR: __, OPENAI_API_KEY: ___, OPENAI_BASE_URL: ____, ...inherited } = process.env;
+    this.process = spawn(process.execPath, ['--conditions=turnchart-source', main, ...args], {
+      stdio: 'pipe',
+      env: { ...inherited, ...env },
+      ...(cwd !== undefined && { cwd }),
+    });
+    this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = once(this.process, 'close').then(([code]) => ({ code, stdout: this.stdout, stderr: this.stderr }));
+  }
+
+  /** Resolves when that text has come; rejects where the process ends without it. */
+  async shows(stream: 'stdout' | 'stderr', text: string): Promise<void> {
+    const source = this.process[stream];
+    const gone = this.ended.then(() => {
+      if (!this[stream].includes(text)) throw new Error(`it ended without "${text}" on ${stream}: ${this.stderr}`);
+    });
+    while (!this[stream].includes(text)) await Promise.race([once(source, 'data'), gone]);
+  }
+}
+
+/** Runs the command line to its end; standard input is empty unless given. */
+export function turnchart(
+  args: readonly string[],
+  { input = '', ...options }: { input?: string; cwd?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
+  const running = new Turnchart(args, options);
+  // a process that reads no input closes it before it is written
+  running.process.stdin.on('error', () => undefined);
+  running.process.stdin.end(input);
+  return running.ended;
+}

@@ -1,0 +1,132 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { readChart } from 'turnchart/inspection';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { machines, run, staleFiles } from '../../tools/charts.ts';
+
+const root = new URL('../../', import.meta.url);
+
+describe('the charts of this repository', () => {
+  test('are what the machines say now; if not, run `npm run charts`', () => {
+    expect([...staleFiles(root).keys()]).toEqual([]);
+  });
+
+  test.each(
+    machines.map((machine) => [machine.id, machine] as const),
+  )('%s describes each of its states', (_, machine) => {
+    const undescribed = readChart(machine).states.filter(({ description }) => !description?.trim());
+    expect(undescribed.map(({ id }) => id)).toEqual([]);
+  });
+
+  // readChart refuses unknown targets; that the states read are the ones meant is checked here once more
+  test.each(
+    machines.map((machine) => [machine.id, machine] as const),
+  )('%s leads only to states it has', (_, machine) => {
+    const { states, transitions } = readChart(machine);
+    const ids = new Set(states.map(({ id }) => id));
+    const targets = transitions.flatMap((transition) => transition.targets);
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.filter((target) => !ids.has(target))).toEqual([]);
+  });
+
+  test.each(
+    machines.map((machine) => [machine.id, machine] as const),
+  )('%s can reach each of its states', (_, machine) => {
+    const { states, transitions } = readChart(machine);
+    const parents = new Map(states.map(({ id, parent }) => [id, parent]));
+    const reached = new Set<string>();
+    const reach = (id: string | undefined) => {
+      if (id === undefined || reached.has(id)) return;
+      reached.add(id);
+      reach(parents.get(id));
+      for (const state of states) {
+        if (state.id === id) reach(state.initial);
+        if (state.parent === id && states.find((each) => each.id === id)?.type === 'parallel') reach(state.id);
+      }
+      for (const { source, targets } of transitions) if (source === id) targets.forEach(reach);
+    };
+    reach(machine.root.id);
+    expect(states.map(({ id }) => id).filter((id) => !reached.has(id))).toEqual([]);
+  });
+});
+
+describe('npm run charts', () => {
+  let folder: string;
+  const said: string[] = [];
+  const at = (file: string) => join(folder, file);
+  const charts = (...args: string[]) => {
+    said.length = 0;
+    return run(args, pathToFileURL(`${folder}/`), (line) => said.push(line));
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'charts-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('writes a drawing of each machine and a gallery of them', () => {
+    expect(charts()).toBe(0);
+    expect(said).toEqual([
+      'wrote visualizations/turn.mmd',
+      'wrote visualizations/toolCall.mmd',
+      'wrote visualizations/session.mmd',
+      'wrote visualizations/README.md',
+    ]);
+    const drawing = readFileSync(at('visualizations/turn.mmd'), 'utf8');
+    const gallery = readFileSync(at('visualizations/README.md'), 'utf8');
+    expect(drawing).toContain('accTitle: turn');
+    expect(gallery).toContain(`\`\`\`mermaid\n${drawing}\`\`\``);
+    expect(gallery).toContain('| `failed`, final |');
+  });
+
+  test('writes only what has changed', () => {
+    charts();
+    writeFileSync(at('visualizations/session.mmd'), 'old');
+    charts();
+    expect(said).toEqual(['wrote visualizations/session.mmd']);
+  });
+
+  test('with --check lists what is stale, says what to do, and writes nothing', () => {
+    charts();
+    expect(charts('--check')).toBe(0);
+    expect(said).toEqual([]);
+
+    writeFileSync(at('visualizations/turn.mmd'), 'old');
+    rmSync(at('visualizations/README.md'));
+    expect(charts('--check')).toBe(1);
+    expect(said).toEqual([
+      'visualizations/turn.mmd is stale: run `npm run charts`.',
+      'visualizations/README.md is stale: run `npm run charts`.',
+    ]);
+    expect(readFileSync(at('visualizations/turn.mmd'), 'utf8')).toBe('old');
+    expect(existsSync(at('visualizations/README.md'))).toBe(false);
+  });
+
+  test('takes line ends that git has changed for the same', () => {
+    charts();
+    const text = readFileSync(at('visualizations/turn.mmd'), 'utf8');
+    writeFileSync(at('visualizations/turn.mmd'), text.replaceAll('\n', '\r\n'));
+    expect(charts('--check')).toBe(0);
+  });
+
+  test('puts the chart of the turn between its marks in the README, and leaves the rest', () => {
+    writeFileSync(at('README.md'), 'Before\n<!-- chart:turn -->\nold\n<!-- /chart:turn -->\nAfter\n');
+    charts();
+    const drawing = readFileSync(at('visualizations/turn.mmd'), 'utf8');
+    expect(readFileSync(at('README.md'), 'utf8')).toBe(
+      `Before\n<!-- chart:turn -->\n\`\`\`mermaid\n${drawing}\`\`\`\n<!-- /chart:turn -->\nAfter\n`,
+    );
+    expect(charts('--check')).toBe(0);
+  });
+
+  test('leaves a README without marks as it is, and refuses one with half of them', () => {
+    writeFileSync(at('README.md'), 'No chart.\n');
+    charts();
+    expect(readFileSync(at('README.md'), 'utf8')).toBe('No chart.\n');
+
+    writeFileSync(at('README.md'), '<!-- chart:turn -->\n');
+    expect(() => charts()).toThrow('README.md needs <!-- chart:turn -->, and <!-- /chart:turn --> after it.');
+  });
+});

@@ -1,0 +1,106 @@
+import { createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { services, turnMachine } from 'turnchart/machines';
+import { type ScriptedModel, SimulatedClock, scriptedModel, transcriptProblems } from 'turnchart/testing';
+import { describe, expect, it } from 'vitest';
+import { enqueueActions } from 'xstate';
+import { z } from 'zod';
+import { emptyHistory } from '../src/machines/history.ts';
+import { sessionMachine } from '../src/machines/sessionMachine.ts';
+import { Session } from '../src/session.ts';
+
+const slow = defineTool({
+  name: 'slow',
+  input: z.object({}),
+  execute: (_, { signal }) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+});
+
+/** A session whose turn breaks when it is steered: the bug of somebody who changed a machine. */
+function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
+  const turn = turnMachine.provide({
+    ...services({ model, tools: [slow] }),
+    actions: {
+      keepSteering: enqueueActions(() => {
+        throw new Error('planted');
+      }),
+    },
+  });
+  const machine = sessionMachine.provide({ actors: { turn } });
+  const session = new Session(
+    { agent: 'fragile', machine, input: {}, clock, onBusy: () => {} },
+    's',
+    undefined,
+    emptyHistory,
+  );
+  const events: TurnEvent[] = [];
+  session.on('*', (event) => events.push(event));
+  return { session, events };
+}
+
+describe('a machine that breaks', () => {
+  it('fails its turn with one terminal event, aborts what runs, and leaves a session that goes on', async () => {
+    const clock = new SimulatedClock();
+    const model = scriptedModel([{ calls: [{ name: 'slow' }] }, 'Fine.']);
+    const { session, events } = fragileSession(model, clock);
+    const turn = session.send('Hi');
+    await clock.advance(0);
+    expect(session.snapshot.turn?.state).toBe('runningTools');
+    expect(session.steer('This breaks it.')).toEqual({ accepted: true });
+
+    const outcome = await turn.outcome;
+    expect(outcome).toMatchObject({ status: 'failed', failure: { type: 'internal', name: 'Error' } });
+    await expect(turn.result).rejects.toThrow(/planted/);
+    const own = events.filter(({ turnId }) => turnId === turn.id).map(({ type }) => type);
+    expect(own.slice(-3)).toEqual(['tool.cancelled', 'messages.updated', 'turn.failed']);
+
+    await clock.advance(0);
+    // what was said to the broken turn is not lost: it became the next one
+    expect(session.messages.at(-1)).toMatchObject({ role: 'assistant', content: [{ text: 'Fine.' }] });
+    expect(transcriptProblems(session.messages)).toEqual([]);
+    expect(events.filter(({ n }) => n === undefined).map(({ seq }) => seq)).toEqual(
+      events.filter(({ n }) => n === undefined).map((_, index) => index + 1),
+    );
+    await session.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps the turns that wait', async () => {
+    const clock = new SimulatedClock();
+    const model = scriptedModel([{ text: 'So', hangs: true }, 'One.', 'Two.']);
+    const { session } = fragileSession(model, clock);
+    session.send('Hi');
+    const next = session.send('Next');
+    await clock.advance(0);
+    session.steer('This breaks it.');
+    await clock.advance(0);
+    expect((await next.result).text).toBe('Two.');
+    expect(model.signals[0]?.aborted).toBe(true);
+    await session.close();
+  });
+
+  it('ends the turn whose message it could not even take in', async () => {
+    const machine = sessionMachine.provide({
+      actions: {
+        enqueueTurn: enqueueActions(() => {
+          throw new Error('planted');
+        }),
+      },
+    });
+    const clock = new SimulatedClock();
+    const setup = { agent: 'fragile', machine, input: {}, clock, onBusy: () => {} };
+    const session = new Session(setup, 's', undefined, emptyHistory);
+    const events: TurnEvent[] = [];
+    session.on('*', (event) => events.push(event));
+    const turn = session.send('Hi');
+    const outcome = await Promise.race([turn.outcome, clock.advance(0).then(() => 'it never ends')]);
+    expect(outcome).toMatchObject({ status: 'failed', failure: { type: 'internal' }, messages: [] });
+    expect(events.map(({ type }) => type)).toEqual(['turn.started', 'turn.failed', 'session.idle']);
+    expect(events.map(({ at }) => at)).toEqual(events.map(() => clock.now()));
+    await session.close();
+  });
+
+  it('is not met by agents of our own', async () => {
+    const { text } = await createAgent({ model: scriptedModel(['Fine.']) }).run('Hi');
+    expect(text).toBe('Fine.');
+  });
+});
