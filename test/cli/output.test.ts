@@ -99,8 +99,10 @@ describe('the terminal', () => {
       ['1', true, false],
       [undefined, false, false],
     ] as const) {
-      vi.stubEnv('FORCE_COLOR', undefined);
-      vi.stubEnv('NODE_DISABLE_COLORS', undefined);
+      // Node takes a terminal of a CI machine for one without colours
+      for (const name of ['FORCE_COLOR', 'NODE_DISABLE_COLORS', 'CI', 'TF_BUILD', 'TEAMCITY_VERSION']) {
+        vi.stubEnv(name, undefined);
+      }
       vi.stubEnv('TERM', 'xterm-256color');
       vi.stubEnv('NO_COLOR', noColor);
       const { terminal, text } = screen(isTTY);
