@@ -21,21 +21,25 @@ export interface AgentOptions<
   TTools extends readonly AnyTool[] = readonly AnyTool[],
   TSchema extends Schema | undefined = undefined,
 > {
+  /** Who answers: a model of an adapter, or one of your own. */
   readonly model: Model;
   /** Stands in every event. @default 'agent' */
   readonly name?: string;
-  /** What the model is told before the conversation. */
+  /** What the model is told before the conversation. @default none */
   readonly instructions?: string;
-  /** @default none */
+  /** What the model may call. @default none */
   readonly tools?: TTools;
-  /** @default 'auto' */
+  /** Whether the model may call tools (`auto`), must (`required`), must not (`none`), or must call `{ tool: name }`. @default 'auto' */
   readonly toolChoice?: ToolChoice;
+  /** What is asked of the model beside the conversation; what is left out is the provider's choice. */
   readonly settings?: ModelSettings;
   /** The form of the answer. Not supported yet; the type of `result.output` follows it. */
   readonly output?: TSchema;
   /** How often tools may ask to be called again, per turn. @default 1 */
   readonly retries?: number;
+  /** How failed model calls are repeated; each option has its own default. */
   readonly modelRetry?: Partial<RetryPolicy & AttemptLimits>;
+  /** What a turn may take; each limit has its own default. */
   readonly limits?: Partial<TurnLimits> & {
     /** What happens when the last step asks for tools: they run, and the turn fails. @default 'fail' */
     readonly lastStep?: 'fail';
@@ -46,9 +50,9 @@ export interface AgentOptions<
   readonly detailedToolErrors?: boolean;
   /** Whether a cancelled turn leaves notes that tell the model so. @default true */
   readonly cancelNotes?: boolean;
-  /** What a usage costs, in any currency; needed for `limits.maxCost`. */
+  /** What a usage costs, in any currency; needed for `limits.maxCost`. @default none */
   readonly pricing?: Pricing;
-  /** @default the platform's */
+  /** What the time is read from and waited with. @default the platform's */
   readonly clock?: Clock;
 }
 
@@ -71,13 +75,14 @@ type Arguments<TOptions, TContext> = unknown extends TContext
   : [options: TOptions & WithContext<TContext>];
 
 export interface RunOptions {
-  /** Cancels the turn when it aborts. */
+  /** Cancels the turn when it aborts. @default none */
   readonly signal?: AbortSignal;
+  /** Told every event. @default none */
   readonly onEvent?: (event: TurnEvent) => unknown;
 }
 
 export interface SessionOptions {
-  /** @default a random one */
+  /** Stands in every event. @default a random one */
   readonly id?: string;
   /** A conversation to go on with. @default none */
   readonly messages?: readonly Message[];
@@ -132,8 +137,13 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
       machine: sessionMachine.provide({ actors: { turn } }),
       input: {
         cancelNotes,
-        turn: { limits, ...(modelRetry !== undefined && { modelRetry }), ...(retries !== undefined && { retries }) },
+        turn: {
+          limits,
+          ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
+          ...(retries !== undefined && { retries }),
+        },
       },
+      model: describeModel(options.model),
       clock,
       onBusy: (session, isBusy) => {
         if (isBusy) this.#busy.add(session);
@@ -177,4 +187,16 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     const history = messages.length === 0 ? emptyHistory : createHistory(messages);
     return new Session<TOutput>(this.#setup, id ?? `session_${crypto.randomUUID()}`, context, history);
   }
+}
+
+/** What the machines decide by; the rest, functions among it, belongs to the service. */
+function attemptLimits({ maxAttempts, retryAfterOutput }: Partial<AttemptLimits>): Partial<AttemptLimits> {
+  return {
+    ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(retryAfterOutput !== undefined && { retryAfterOutput }),
+  };
+}
+
+function describeModel({ provider, modelId, contextWindow }: Model): SessionSetup['model'] {
+  return { provider, modelId, ...(contextWindow !== undefined && { contextWindow }) };
 }

@@ -48,8 +48,6 @@ export interface HostOptions {
   readonly agent: string;
   /** `seq` of the last durable event before. @default 0 */
   readonly seq?: number;
-  /** Called with every input that a replay needs. Reports are no inputs of their own unless something comes between. */
-  readonly onRow?: (row: Row) => void;
   readonly inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
 }
 
@@ -75,10 +73,11 @@ export class Host {
   /** Told when the machines do not want an effect or a timer any more. */
   onAbort: ((effect: StartedEffect) => void) | undefined;
   onDisarm: ((timer: HostTimer) => void) | undefined;
+  /** Told every input that a replay needs. Reports are no inputs of their own unless something comes between. */
+  onRow: ((row: Row) => void) | undefined;
   /** What broke the machines; nothing is applied after that. */
   error: unknown;
 
-  readonly #options: HostOptions;
   readonly #envelope: Pick<Envelope, 'agent' | 'sessionId'>;
   readonly #reportedAt = new Map<string, number>();
   readonly #unrecorded = new Map<string, Unrecorded>();
@@ -90,7 +89,6 @@ export class Host {
   #n = 0;
 
   constructor(options: HostOptions) {
-    this.#options = options;
     this.#seq = options.seq ?? 0;
     this.#envelope = { agent: options.agent, sessionId: options.input.sessionId };
     this.actor = createActor(options.machine, {
@@ -140,7 +138,7 @@ export class Host {
    */
   apply(input: HostInput, at: number): readonly string[] {
     if (this.error !== undefined || !this.#isMeant(input)) return none;
-    const recording = this.#options.onRow !== undefined && this.#isRecorded(input, at);
+    const recording = this.onRow !== undefined && this.#isRecorded(input, at);
     const complete = input.type === 'settled' ? this.#withReportedAt(input) : input;
     const before = this.#began.length;
     this.#at = at;
@@ -148,7 +146,7 @@ export class Host {
     // broken machines have let go of their turn, which is what is to be rescued
     if (this.error === undefined) this.#listenToTurn();
     const began = this.#began.length === before ? none : this.#began.slice(before).map(({ id }) => id);
-    if (recording) this.#options.onRow?.({ at, input: complete, began });
+    if (recording) this.onRow?.({ at, input: complete, began });
     return began;
   }
 
@@ -240,7 +238,7 @@ export class Host {
     }
     for (const [effect, { report, at: reportedAt }] of this.#unrecorded) {
       if (input.type === 'settled' && input.effect === effect) continue;
-      this.#options.onRow?.(reportRow(effect, report, reportedAt));
+      this.onRow?.(reportRow(effect, report, reportedAt));
     }
     this.#unrecorded.clear();
     return true;

@@ -25,10 +25,12 @@ export type { Json } from './json.ts';
 export type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 export * from './messages.ts';
 export * from './model.ts';
+export type { EventEntry, RecordingEntry, RowEntry, SessionEntry } from './recording.ts';
 export type { InferSchema, JsonSchema, RawSchema, Schema, StandardSchema } from './schema.ts';
 export type { Pricing } from './services/callModel.ts';
 export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
-export type { SendOptions, Session, SessionSnapshot, SteerOptions, Unsubscribe } from './session.ts';
+export type { SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
+export type { SessionSnapshot } from './snapshot.ts';
 export {
   type AnyTool,
   defineTool,

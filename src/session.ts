@@ -6,43 +6,29 @@ import type { Clock } from './clock.ts';
 import { Driver } from './driver.ts';
 import { isTerminal, type TurnEvent, type TurnEventType } from './events.ts';
 import { describeError } from './failure.ts';
-import { type Command, Host, type SessionLogic } from './host.ts';
+import { type Command, Host, type Row, type SessionLogic } from './host.ts';
 import type { Json } from './json.ts';
 import { type History, messagesOf } from './machines/history.ts';
 import type { SessionMachineInput } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
 import type { Usage } from './model.ts';
+import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
+import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
-/** A moment of a session, as JSON; the same wherever sessions are shown. */
-export interface SessionSnapshot {
-  readonly status: 'idle' | 'inTurn' | 'closed';
-  /** Turns that wait behind the running one. */
-  readonly queued: number;
-  readonly turn?: {
-    readonly id: string;
-    /** The state of its machine: `callingModel`, `retrying`, `runningTools`, … */
-    readonly state: string;
-    readonly step: number;
-    readonly attempt: number;
-    /** When the model is called again, in epoch ms, while that is waited for. */
-    readonly retryAt?: number;
-    readonly tools: readonly { readonly toolCallId: string; readonly toolName: string; readonly state: string }[];
-  };
-}
-
 export interface SendOptions {
-  /** Cancels the turn when it aborts. */
+  /** Cancels the turn when it aborts. @default none */
   readonly signal?: AbortSignal;
 }
 
 export interface SteerOptions {
-  /** Only if this turn still runs. */
+  /** Only if this turn still runs. @default the running turn, or one of its own */
   readonly turnId?: string;
 }
 
+type Recorder = (entry: RecordingEntry) => void;
 type Listener<E extends TurnEvent = TurnEvent> = (event: E) => unknown;
 /** Ends a subscription; `using` does too. */
 export type Unsubscribe = (() => void) & Disposable;
@@ -52,6 +38,7 @@ export interface SessionSetup {
   readonly agent: string;
   readonly machine: SessionLogic;
   readonly input: Omit<SessionMachineInput, 'sessionId' | 'history'>;
+  readonly model: SessionEntry['model'];
   readonly clock: Clock;
   /** Told when the session begins to work, and when it rests or is closed. */
   readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
@@ -81,6 +68,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   readonly #context: unknown;
   readonly #listeners = new Map<TurnEventType | '*', Set<Listener<never>>>();
   readonly #turns = new Map<string, Turn<TOutput>>();
+  readonly #recorders = new Set<Recorder>();
   #driver: Driver;
   #closing: Promise<void> | undefined;
   #whenIdle: (() => void)[] = [];
@@ -167,10 +155,30 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     // wrapped, so that one function added twice is two subscriptions
     const own: Listener<never> = (event) => listener(event);
     listeners.add(own);
-    const unsubscribe = () => {
-      listeners.delete(own);
-    };
-    return Object.assign(unsubscribe, { [Symbol.dispose]: unsubscribe });
+    return toUnsubscribe(() => listeners.delete(own));
+  }
+
+  /**
+   * Tells everything that makes up a recording: where the session stands, then every input and every event as it comes.
+   * Each entry is plain JSON; a line of JSON per entry is a recording's file.
+   *
+   * @throws Error while a turn runs or waits: a recording begins where the session rests
+   * @example
+   * ```ts
+   * const file = createWriteStream('session.jsonl');
+   * session.record((entry) => file.write(`${JSON.stringify(entry)}\n`));
+   * ```
+   */
+  record(recorder: Recorder): Unsubscribe {
+    if (typeof recorder !== 'function') throw new TypeError('record(): the recorder is not a function.');
+    if (this.#actor.getSnapshot().value !== 'idle') {
+      throw new Error(`Session "${this.id}" is ${this.snapshot.status}: a recording begins where a session rests.`);
+    }
+    const own: Recorder = (entry) => recorder(entry);
+    this.#recorders.add(own);
+    this.#driver.host.onRow = this.#recordRow;
+    this.#enter(own, this.#startEntry());
+    return toUnsubscribe(() => this.#recorders.delete(own));
   }
 
   /** The conversation so far, without what the running turn has added. */
@@ -184,30 +192,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   get snapshot(): SessionSnapshot {
-    const session = this.#actor.getSnapshot();
-    const waiting = session.context.queue.length;
-    if (session.value === 'closed') return { status: 'closed', queued: 0 };
-    const turn = this.#driver.host.turn?.getSnapshot();
-    const current = session.context.queue[0];
-    if (turn === undefined || current === undefined) return { status: 'idle', queued: waiting };
-    const { step, calls } = turn.context;
-    const { attempt, retryAt } = turn.context.current;
-    return {
-      status: 'inTurn',
-      queued: waiting - 1,
-      turn: {
-        id: current.turnId,
-        state: leafOf(turn.value),
-        step,
-        attempt,
-        ...(retryAt !== undefined && { retryAt }),
-        tools: calls.map(({ call, outcome }, index) => ({
-          toolCallId: call.toolCallId,
-          toolName: call.toolName,
-          state: outcome?.type ?? toolStateOf(turn.children[`tool.${index}`]?.getSnapshot()),
-        })),
-      },
-    };
+    return snapshotOf(this.#driver.host);
   }
 
   /** The session's actor, to be looked at: it takes no events from outside. */
@@ -290,6 +275,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   #tell(event: TurnEvent): void {
+    this.#record({ type: 'event', event });
     const turn = event.turnId === undefined ? undefined : this.#turns.get(event.turnId);
     turn?.push(event);
     if (isTerminal(event) && event.turnId !== undefined) this.#endTurn(event.turnId);
@@ -331,6 +317,39 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#command({ type: 'session.diagnose', source: `listener of ${event.type}`, message: `${name}: ${message}` });
   }
 
+  #startEntry(): SessionEntry {
+    const { agent, model, clock, input } = this.#setup;
+    const { history, usage, cost } = this.#actor.getSnapshot().context;
+    return {
+      type: 'session',
+      format: recordingFormat,
+      version: recordingVersion,
+      at: clock.now(),
+      agent,
+      sessionId: this.id,
+      model,
+      seq: this.#driver.host.seq,
+      input: { ...input, history: messagesOf(history), usage, ...(cost !== undefined && { cost }) },
+    };
+  }
+
+  #recordRow = (row: Row): void => this.#record({ type: 'row', ...row });
+
+  #record(entry: RecordingEntry): void {
+    for (const recorder of this.#recorders) this.#enter(recorder, entry);
+  }
+
+  /** One that cannot take an entry has a gap from then on, so it is told no more. */
+  #enter(recorder: Recorder, entry: RecordingEntry): void {
+    try {
+      recorder(entry);
+    } catch (error) {
+      this.#recorders.delete(recorder);
+      const { name, message } = describeError(error);
+      this.#command({ type: 'session.diagnose', source: 'recorder', message: `${name}: ${message}` });
+    }
+  }
+
   /** The machines broke: their turn is closed in their stead, and new ones go on with the turns that wait. */
   #restart(error: unknown): void {
     const broken = this.#driver;
@@ -344,6 +363,10 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     host.events.push(...broken.host.events.splice(0));
     for (const output of saved.outputs) host.outputs.set(output.turnId, output);
     for (const { payload, turnId } of saved.payloads) host.emit({ ...payload, at }, turnId);
+    if (this.#recorders.size > 0) {
+      host.onRow = this.#recordRow;
+      this.#record(this.#startEntry());
+    }
     for (const { turnId, message, cancelled } of saved.queue) {
       this.#driver.command({ type: 'session.send', turnId, message });
       if (cancelled !== undefined) this.#driver.command({ type: 'session.cancel', turnId, ...cancelled });
@@ -354,25 +377,16 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
 const accepted: Admission = { accepted: true };
 
+function toUnsubscribe(end: () => void): Unsubscribe {
+  return Object.assign(end, { [Symbol.dispose]: end });
+}
+
 function refuse(reason: string): Admission {
   return { accepted: false, reason };
 }
 
 function newId(kind: string): string {
   return `${kind}_${crypto.randomUUID()}`;
-}
-
-type StateValue = string | { readonly [state: string]: StateValue | undefined };
-
-/** The innermost state, which is what one wants to know. */
-function leafOf(value: StateValue): string {
-  if (typeof value === 'string') return value;
-  const [inner] = Object.values(value);
-  return inner === undefined ? '' : leafOf(inner);
-}
-
-function toolStateOf(call: object | undefined): string {
-  return call !== undefined && 'value' in call ? leafOf(call.value as StateValue) : 'preparing';
 }
 
 function notYetForSend(option: string): string {

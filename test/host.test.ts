@@ -13,7 +13,8 @@ const answer = (text: string) => ({
 /** A host that keeps its rows, and a clock that goes on by 10 ms with every input. */
 function recorded() {
   const rows: Row[] = [];
-  const host = new Host({ ...options, onRow: (row) => rows.push(row) });
+  const host = new Host(options);
+  host.onRow = (row) => rows.push(row);
   let at = 1_000;
   const apply = (input: HostInput) => {
     at += 10;

@@ -33,9 +33,9 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'machines import words and effects, never adapters',
   },
   host: {
-    files: /^host\.ts$/,
+    files: /^(host|snapshot|recording)\.ts$/,
     mayImport: ['words', 'effects', 'machines'],
-    rule: 'the host imports words, effects and machines',
+    rule: 'the host, its snapshots and its recordings import words, effects and machines',
   },
   adapters: {
     files: /^adapters\//,
@@ -123,7 +123,7 @@ const core = /^(words|effects|machines|host|services|store|agent)$/;
 const providerSdk =
   /^(openai|ai|ollama|cohere-ai|groq-sdk|together-ai|@ai-sdk\/.*|@anthropic-ai\/.*|@google\/.*|@google-cloud\/.*|@mistralai\/.*|@aws-sdk\/.*|@azure\/.*|@openrouter\/.*)$/;
 const xstateUsers =
-  /^((effects|host|session|agent|driver|services)\.ts|(machines|services|inspection|testing|durability)\/.*)$/;
+  /^((effects|host|snapshot|session|agent|driver|services)\.ts|(machines|services|inspection|testing|durability)\/.*)$/;
 
 type Import = { specifier: string; typeOnly: boolean };
 type Importer = { file: string; room: string };
@@ -137,7 +137,7 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
       !(packageOf(specifier) === 'xstate' || (packageOf(specifier) === '@standard-schema/spec' && typeOnly)),
   },
   {
-    rule: 'xstate is imported only by effects, host, machines, services, session, agent, driver, inspection, testing and durability',
+    rule: 'xstate is imported only by effects, host, snapshots, machines, services, session, agent, driver, inspection, testing and durability',
     broken: ({ specifier }, { file }) => packageOf(specifier) === 'xstate' && !xstateUsers.test(file),
   },
   {

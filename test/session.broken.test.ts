@@ -1,4 +1,5 @@
 import { createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { findDivergence, readRecording } from 'turnchart/inspection';
 import { services, turnMachine } from 'turnchart/machines';
 import { type ScriptedModel, SimulatedClock, scriptedModel, transcriptProblems } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +28,7 @@ function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
   });
   const machine = sessionMachine.provide({ actors: { turn } });
   const session = new Session(
-    { agent: 'fragile', machine, input: {}, clock, onBusy: () => {} },
+    { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock, onBusy: () => {} },
     's',
     undefined,
     emptyHistory,
@@ -64,6 +65,24 @@ describe('a machine that breaks', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('begins its recording anew, where the new machines begin', async () => {
+    const clock = new SimulatedClock();
+    const model = scriptedModel([{ text: 'So', hangs: true }, 'One.', 'Two.']);
+    const { session, events } = fragileSession(model, clock);
+    let text = '';
+    session.record((entry) => {
+      text += `${JSON.stringify(entry)}\n`;
+    });
+    session.send('Hi');
+    await clock.advance(0);
+    session.steer('This breaks it.');
+    await clock.advance(0);
+    await session.close();
+    const { sessions } = readRecording(text);
+    expect(sessions.map(findDivergence)).toEqual([undefined, undefined]);
+    expect(sessions.flatMap((each) => each.events)).toEqual(events);
+  });
+
   it('keeps the turns that wait', async () => {
     const clock = new SimulatedClock();
     const model = scriptedModel([{ text: 'So', hangs: true }, 'One.', 'Two.']);
@@ -87,7 +106,8 @@ describe('a machine that breaks', () => {
       },
     });
     const clock = new SimulatedClock();
-    const setup = { agent: 'fragile', machine, input: {}, clock, onBusy: () => {} };
+    const model = { provider: 'p', modelId: 'm' };
+    const setup = { agent: 'fragile', machine, input: {}, model, clock, onBusy: () => {} };
     const session = new Session(setup, 's', undefined, emptyHistory);
     const events: TurnEvent[] = [];
     session.on('*', (event) => events.push(event));

@@ -72,7 +72,8 @@ async function fuzzOne(machine: SessionLogic, seed: number, count: number): Prom
   const random = new Random(seed);
   const rows: Row[] = [];
   const options: HostOptions = { machine, agent: 'fuzz', input: randomSession(random) };
-  const host = new Host({ ...options, onRow: (row) => rows.push(row) });
+  const host = new Host(options);
+  host.onRow = (row) => rows.push(row);
   const ids = new Set<string>();
   const result: OneRun = { inputs: 0, comparisons: 0, turns: 0 };
   const limit = count + 2_000;

@@ -65,8 +65,8 @@ describe('15. No API key or authorization header ever appears in a failure, even
       machine: sessionMachine.provide({ actors: { turn } }),
       agent: 'agent',
       input: { sessionId: 's' },
-      onRow: (row) => rows.push(row),
     });
+    host.onRow = (row) => rows.push(row);
     const driver = new Driver(host, {
       clock,
       context: undefined,
