@@ -1,4 +1,5 @@
 // A machine of your own that has a turn in it: a help desk that hands over to a person where the model gives up.
+// Run it: npm run example examples/embedInYourMachine.ts
 import { simulated } from 'turnchart/adapters/simulated';
 import { services, turnMachine, userMessage } from 'turnchart/machines';
 import { assign, createActor, sendTo, setup, waitFor } from 'xstate';

@@ -1,4 +1,5 @@
 // The turn as an ordinary XState machine: no session, no agent, only createActor.
+// Run it: npm run example examples/embedTurn.ts
 import { simulated } from 'turnchart/adapters/simulated';
 import { services, turnMachine, userMessage } from 'turnchart/machines';
 import { createActor, toPromise } from 'xstate';

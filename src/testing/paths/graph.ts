@@ -1,0 +1,131 @@
+import { getAdjacencyMap } from '@xstate/graph';
+import type { ActorLogic, Snapshot } from 'xstate';
+import { type PathSubjectName, possibleEvents } from './alphabet.ts';
+import type { PathBounds } from './bounds.ts';
+import type { PathEvent } from './pathEvent.ts';
+import type { PathState } from './pathState.ts';
+import { type PathMachine, Rig } from './rig.ts';
+import { type TransitionName, transitionsIn } from './taken.ts';
+
+/** A situation that a path can be in. */
+export interface GraphNode {
+  readonly key: string;
+  /** Of the first path that gets there; of others, tools may have ended differently. */
+  readonly state: PathState;
+  /** None where nothing can happen any more. */
+  readonly edges: readonly GraphEdge[];
+}
+
+export interface GraphEdge {
+  readonly event: PathEvent;
+  /** Key of the node that it leads to. */
+  readonly to: string;
+  /** Of all machines, in their order. */
+  readonly transitions: readonly TransitionName[];
+}
+
+/** Everything that can happen, within bounds; begins in `start`. */
+export interface PathGraph {
+  readonly start: GraphNode;
+  readonly nodes: ReadonlyMap<string, GraphNode>;
+}
+
+interface GraphOptions {
+  readonly machine: PathSubjectName;
+  readonly root: PathMachine;
+  readonly bounds: PathBounds;
+  readonly isAllowed: (event: PathEvent) => boolean;
+}
+
+/** A situation, as the walk sees it: what has led there, and what may happen there. */
+type Situation = Snapshot<undefined> & {
+  readonly events: readonly PathEvent[];
+  readonly key: string;
+  readonly state: PathState;
+  readonly possible: readonly PathEvent[];
+  readonly transitions: readonly TransitionName[];
+};
+type Happens = { readonly type: PathEvent };
+
+/**
+ * Walks live machines. A situation is reached again by playing the events that led there, since actors cannot be
+ * copied; situations that differ in nothing that matters are one.
+ *
+ * @throws Error naming the events that break the machines
+ */
+export function walk(options: GraphOptions): PathGraph {
+  const logic: ActorLogic<Situation, Happens, undefined> = {
+    getInitialSnapshot: () => reach([], options),
+    transition: ({ events }, { type }) => reach([...events, type], options),
+    getPersistedSnapshot: (snapshot) => snapshot,
+  };
+  const map = getAdjacencyMap<Situation, Happens, undefined>(logic, {
+    events: ({ possible }) => possible.map((type) => ({ type })),
+    serializeState: ({ key }) => key,
+  });
+  const nodes = new Map<string, GraphNode>();
+  for (const [key, { state: situation, transitions }] of Object.entries(map)) {
+    const edges: GraphEdge[] = [];
+    for (const { event, state } of Object.values<{ event: Happens; state: Situation }>(transitions)) {
+      edges.push({ event: event.type, to: state.key, transitions: state.transitions });
+    }
+    nodes.set(key, { key, state: situation.state, edges });
+  }
+  const start = nodes.get(reach([], options).key);
+  if (start === undefined) throw new Error('The walk has no start.');
+  return { start, nodes };
+}
+
+function reach(events: readonly PathEvent[], { machine, root, bounds, isAllowed }: GraphOptions): Situation {
+  const transitions: TransitionName[] = [];
+  const rig = new Rig(root, bounds);
+  for (const [index, event] of events.entries()) {
+    if (index === events.length - 1) rig.actor.system.inspect((each) => transitions.push(...transitionsIn(each)));
+    rig.apply(event);
+  }
+  if (rig.error !== undefined) {
+    throw new Error(`The machines broke after: ${events.join(' → ')}.`, { cause: rig.error });
+  }
+  const possible = possibleEvents(rig, machine, bounds).filter(isAllowed);
+  const situation: Situation = {
+    status: 'active',
+    output: undefined,
+    error: undefined,
+    events,
+    key: keyOf(rig),
+    state: rig.state,
+    possible,
+    transitions,
+  };
+  rig.stop();
+  return situation;
+}
+
+/**
+ * What two situations must have in common to be one: everything that a guard looks at. How a tool has ended is no such
+ * thing, nor what was said in between, nor how a turn got to its end.
+ */
+function keyOf(rig: Rig): string {
+  const { state, context, session } = rig;
+  const turn = context && [
+    context.step,
+    context.current.tries,
+    context.current.request,
+    context.partial.shown,
+    context.totals.hints,
+    context.calls.map((call, index) => [
+      call.state === 'settled' ? 'settled' : [state.tools[index], call.sequential],
+      [...rig.pending.keys()].find((id) => id.includes(`.tool.${index}.execute.`))?.at(-1),
+    ]),
+  ];
+  const queue = session && [
+    state.session,
+    session.queue.map(({ cancelled }) => cancelled !== undefined),
+    session.steering.length,
+    context?.steering.length,
+    rig.isClosing,
+    session.history.length > 0,
+  ];
+  const isOver = rig.turn?.status !== 'active';
+  return JSON.stringify([state.turn, isOver ? context?.failure?.type : turn, queue]);
+}

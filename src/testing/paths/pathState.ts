@@ -1,0 +1,59 @@
+import { type AnyActorRef, type AnyMachineSnapshot, isMachineSnapshot, type StateValue } from 'xstate';
+import type { TurnContext } from '../../machines/turnMachine.ts';
+
+/** Where a path has got to, in the words of the charts. */
+export interface PathState {
+  /** State of the session machine, where the path is one of a session. */
+  readonly session?: string;
+  /** Turns that wait behind the running one, in a session. */
+  readonly queued?: number;
+  /** State of the turn machine; of a session at rest, the one that its last turn ended in. */
+  readonly turn: string;
+  /** States of the tool calls of the step, in their order. */
+  readonly tools: readonly string[];
+}
+
+export function describeState({ session, queued, turn, tools }: PathState): string {
+  const parts = [`turn ${turn}`];
+  if (tools.length > 0) parts.push(`tools ${tools.join(' + ')}`);
+  if (session !== undefined) parts.unshift(`session ${session}`);
+  if (queued !== undefined && queued > 0) parts.push(`${queued} waiting`);
+  return parts.join(', ');
+}
+
+/** A state value as the charts write it: `working.callingModel`. */
+export function dotted(value: StateValue): string {
+  if (typeof value === 'string') return value;
+  const [[key, inner] = []] = Object.entries(value);
+  if (key === undefined || inner === undefined) return '';
+  return `${key}.${dotted(inner)}`;
+}
+
+interface Parent {
+  getSnapshot(): unknown;
+}
+
+/** The turn that an actor is, or has. */
+export function turnSnapshot(root: Parent): AnyMachineSnapshot | undefined {
+  const snapshot = machineSnapshot(root);
+  if (snapshot === undefined || snapshot.machine.id === 'turn') return snapshot;
+  const turn: AnyActorRef | undefined = snapshot.children.turn;
+  return turn === undefined ? undefined : machineSnapshot(turn);
+}
+
+/** The states of the tool calls of a turn's step; of one that has ended, what it came to. */
+export function toolStates(turn: AnyMachineSnapshot | undefined): readonly string[] {
+  if (turn === undefined) return [];
+  const { calls } = turn.context as TurnContext;
+  return calls.map(({ state, outcome }, index) => {
+    if (state === 'settled') return outcome?.type ?? 'settled';
+    const child: AnyActorRef | undefined = turn.children[`tool.${index}`];
+    const snapshot = child && machineSnapshot(child);
+    return snapshot === undefined ? state : dotted(snapshot.value);
+  });
+}
+
+export function machineSnapshot(actor: Parent): AnyMachineSnapshot | undefined {
+  const snapshot = actor.getSnapshot();
+  return isMachineSnapshot(snapshot) ? snapshot : undefined;
+}
