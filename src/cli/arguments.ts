@@ -1,46 +1,82 @@
 import { parseArgs } from 'node:util';
+import { explainModels } from './model.ts';
 
 /** What a command line asks for. */
 export type Command =
   | { readonly type: 'help' }
   | { readonly type: 'version' }
   | RunCommand
+  | ChatCommand
+  | { readonly type: 'models' }
+  | ReplayCommand
   | { readonly type: 'wrong'; readonly message: string };
 
 export interface RunCommand {
   readonly type: 'run';
   /** The words of the command line; `stdin` where standard input holds the question, nothing where it may. */
   readonly question?: string | { readonly from: 'stdin' };
-  /** `run` was said: then a question is wanted, and no demo. */
+  /** `run` was said: then a question is wanted, and neither chat nor demo. */
   readonly isExplicit: boolean;
   readonly json: boolean;
   /** `simulated`, or `provider/model`. */
   readonly model: string;
+  /** The file that the session is recorded into. */
+  readonly record?: string;
+}
+
+export interface ChatCommand extends Pick<RunCommand, 'model' | 'record'> {
+  readonly type: 'chat';
+}
+
+export interface ReplayCommand {
+  readonly type: 'replay';
+  readonly file: string;
+  readonly speed: number | 'max';
+  readonly json: boolean;
 }
 
 /** Commands that are to come: they would be taken for questions. */
-const later: ReadonlySet<string> = new Set('chat serve acp models sessions chart paths replay inspect'.split(' '));
+const later: ReadonlySet<string> = new Set('serve acp sessions chart paths inspect'.split(' '));
 
-export const usage = `Usage: turnchart [run] [options] "question"
+export const usage = `Usage: turnchart [run] [options] "question"    one turn
+       turnchart [chat] [options]              a conversation
+       turnchart models                        which models can be used, and what is missing
+       turnchart replay [options] <file>       a recording, played again
 
-Runs one turn and prints the answer; tool calls, states and usage go to standard error.
+A turn prints its answer; tool calls, states and usage go to standard error.
 
   turnchart "what is 17*23, and how many files are here?"
   echo "what is 17*23?" | turnchart
   turnchart --json "simulate a rate limit, then what is 2+2" | jq .type
 
-Without a question, text on standard input is the question; without that, a short demo runs. Input that has brought
-nothing after 300 ms counts as none: give - as the question to wait for it.
+Without a question, a terminal opens the chat, and text on standard input is the question; without that, a short demo
+runs. Input that has brought nothing after 300 ms counts as none: give - as the question to wait for it. "turnchart chat"
+without a terminal takes every line of standard input as a message.
 
 Options:
-  --model <name>  the model that answers: simulated (the default), a local program that needs no key;
-                  or openai/<model>, with OPENAI_API_KEY, at OPENAI_BASE_URL where that is set
-  --json          one JSON line per event on standard output, and nothing else
-  -h, --help      this text
-  -v, --version   the version
+  --model <name>   who answers, in run and chat; simulated unless said otherwise:
+${explainModels().replace(/^/gm, ' '.repeat(21)).trimEnd()}
+  --record <file>  records run or chat into a new file, for replay
+  --json           run, replay: one JSON line per event on standard output, and nothing else
+  --speed <n>      replay: how many times as fast as it was, or max (default: 1)
+  -h, --help       this text
+  -v, --version    the version
 
 Exit codes: 0 completed, 1 failed, 2 wrong arguments, 130 cancelled by Ctrl-C (a second Ctrl-C quits at once).
 `;
+
+/** Which commands an option belongs to. */
+const optionsOf = {
+  run: ['model', 'record', 'json'],
+  chat: ['model', 'record'],
+  models: [],
+  replay: ['json', 'speed'],
+} as const satisfies Record<string, readonly Option[]>;
+
+type Option = 'model' | 'record' | 'json' | 'speed';
+type Values = { readonly json?: boolean | undefined } & {
+  readonly [name in Exclude<Option, 'json'>]?: string | undefined;
+};
 
 /** Reads the words after `turnchart`. Never throws: what is wrong is a command of its own, with one line that says so. */
 export function readArguments(words: readonly string[]): Command {
@@ -49,15 +85,18 @@ export function readArguments(words: readonly string[]): Command {
       args: [...words],
       allowPositionals: true,
       options: {
-        json: { type: 'boolean', default: false },
-        model: { type: 'string', default: 'simulated' },
+        json: { type: 'boolean' },
+        model: { type: 'string' },
+        record: { type: 'string' },
+        speed: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
     });
     if (values.help) return { type: 'help' };
     if (values.version) return { type: 'version' };
-    return toRun(positionals, { json: values.json, model: values.model });
+    const command = toCommand(positionals, values);
+    return refuseForeignOptions(command, values) ?? command;
   } catch (error) {
     if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')))
       throw error;
@@ -66,18 +105,54 @@ export function readArguments(words: readonly string[]): Command {
   }
 }
 
-function toRun(positionals: readonly string[], options: Pick<RunCommand, 'json' | 'model'>): Command {
-  const isExplicit = positionals[0] === 'run';
-  const words = isExplicit ? positionals.slice(1) : positionals;
-  const [first] = words;
-  if (first === undefined) return { type: 'run', isExplicit, ...options };
-  if (words.length === 1 && first === '-') return { type: 'run', question: { from: 'stdin' }, isExplicit, ...options };
-  if (!isExplicit && words.length === 1 && later.has(first)) {
+/** A single word may be a command; several are a question, unless the first one is `run` or `replay`. */
+function toCommand(positionals: readonly string[], values: Values): Command {
+  const [first, ...others] = positionals;
+  if (first === 'run') return toRun(others, true, values);
+  if (first === 'replay') return toReplay(others, values);
+  if (first === undefined || others.length > 0) return toRun(positionals, false, values);
+  if (first === 'chat') return { type: 'chat', ...session(values) };
+  if (first === 'models') return { type: 'models' };
+  if (later.has(first)) {
     return wrong(`"turnchart ${first}" is not there yet. To ask that as a question: turnchart run ${first}`);
   }
+  return toRun(positionals, false, values);
+}
+
+function toRun(words: readonly string[], isExplicit: boolean, values: Values): Command {
+  const options = { isExplicit, json: values.json ?? false, ...session(values) };
+  const [first] = words;
+  if (first === undefined) return { type: 'run', ...options };
+  if (words.length === 1 && first === '-') return { type: 'run', question: { from: 'stdin' }, ...options };
   const question = words.join(' ');
   if (question.trim() === '') return wrong('The question is empty. See turnchart --help.');
-  return { type: 'run', question, isExplicit, ...options };
+  return { type: 'run', question, ...options };
+}
+
+function toReplay(files: readonly string[], { speed = '1', json = false }: Values): Command {
+  const [file] = files;
+  if (file === undefined || files.length > 1) {
+    return wrong('"turnchart replay" takes one file. To ask that as a question: turnchart run replay …');
+  }
+  const factor = speed === 'max' ? speed : Number(speed);
+  if (factor !== 'max' && !(factor > 0 && Number.isFinite(factor))) {
+    return wrong(`--speed ${speed}: it is a number above 0, or max.`);
+  }
+  return { type: 'replay', file, speed: factor, json };
+}
+
+function session({ model = 'simulated', record }: Values): Pick<RunCommand, 'model' | 'record'> {
+  return { model, ...(record !== undefined && { record }) };
+}
+
+function refuseForeignOptions({ type }: Command, values: Values): Command | undefined {
+  if (type === 'wrong' || type === 'help' || type === 'version') return undefined;
+  const own: readonly string[] = optionsOf[type];
+  const foreign = (['model', 'record', 'json', 'speed'] as const).find(
+    (option) => values[option] !== undefined && !own.includes(option),
+  );
+  if (foreign === undefined) return undefined;
+  return wrong(`"turnchart ${type}" has no option --${foreign}. See turnchart --help.`);
 }
 
 function wrong(message: string): Command {

@@ -1,44 +1,148 @@
+import { findPackageJSON } from 'node:module';
 import { simulated } from '../adapters/simulated/index.ts';
 import type { Model } from '../model.ts';
+import { redactText } from '../redact.ts';
 
 /** The model that a name on the command line means. */
-export type ChosenModel =
-  | { readonly model: Model; readonly isSimulated: boolean; readonly notice: string }
-  | { readonly problem: string };
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/**
- * `simulated`, or `provider/model`. Keys and addresses come from the environment: `OPENAI_API_KEY`, `OPENAI_BASE_URL`.
- * A provider is used only where it is named: a key that lies around sends nothing anywhere.
- */
-export async function chooseModel(name: string, env: Environment): Promise<ChosenModel> {
-  if (name === 'simulated') {
-    return {
-      model: simulated(),
-      isSimulated: true,
-      notice: 'The simulated model answers: a program on this machine. No key was used, and nothing is sent anywhere.',
-    };
-  }
-  const [provider, ...rest] = name.split('/');
-  const modelId = rest.join('/');
-  if (provider === 'openai' && modelId !== '') return chooseOpenAI(name, modelId, env);
-  return {
-    problem: `--model ${name}: there is "simulated", and "openai/" with the name of a model, as in openai/gpt-5.`,
-  };
+export interface ChosenModel {
+  /** What it was chosen by: `simulated`, or `provider/model`. */
+  readonly name: string;
+  readonly model: Model;
+  readonly isSimulated: boolean;
+  /** Who answers, in a line. */
+  readonly notice: string;
 }
 
-async function chooseOpenAI(name: string, modelId: string, env: Environment): Promise<ChosenModel> {
-  const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseURL } = env;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A provider as the command line knows it. All of it is in {@link providers}. */
+interface Provider {
+  /** What stands before the slash. */
+  readonly name: string;
+  /** For whoever reads `--help`. */
+  readonly description: string;
+  /** What is wanted of a provider elsewhere; nothing of one on this machine. */
+  readonly remote?: {
+    readonly exampleModel: string;
+    /** The environment variable that holds the key. */
+    readonly key: string;
+    /** The environment variable that holds another address, and the address without it. */
+    readonly address: { readonly variable: string; readonly default: string };
+    /** The npm package that speaks with it; not installed with this one. */
+    readonly package: string;
+  };
+  make(modelId: string, env: Environment): Promise<Model>;
+}
+
+const providers: readonly Provider[] = [
+  {
+    name: 'simulated',
+    description: 'a local program that needs no key',
+    make: async () => simulated(),
+  },
+  {
+    name: 'openai',
+    description: 'with OPENAI_API_KEY, at OPENAI_BASE_URL where that is set',
+    remote: {
+      exampleModel: 'gpt-5',
+      key: 'OPENAI_API_KEY',
+      address: { variable: 'OPENAI_BASE_URL', default: 'api.openai.com' },
+      package: 'openai',
+    },
+    make: async (modelId, { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseURL }) => {
+      // an optional peer, and slow to load: only where it is wanted
+      const { openai } = await import('../adapters/openai/index.ts');
+      return openai(modelId, { ...(apiKey && { apiKey }), ...(baseURL && { baseURL }) });
+    },
+  },
+];
+
+/**
+ * The model of a name: `simulated`, or `provider/model`. Keys and addresses come from the environment. A provider is
+ * used only where it is named: a key that lies around sends nothing anywhere.
+ */
+export async function chooseModel(name: string, env: Environment): Promise<ChosenModel | { readonly problem: string }> {
+  const [providerName, ...rest] = name.split('/');
+  const modelId = rest.join('/');
+  const provider = providers.find((candidate) => candidate.name === providerName);
+  if (provider === undefined || (provider.remote === undefined) !== (rest.length === 0) || name.endsWith('/')) {
+    return { problem: `there is ${providers.map(namePattern).join(', ')}, as in ${exampleName()}.` };
+  }
   try {
-    // an optional peer, and slow to load: only where it is wanted
-    const { openai } = await import('../adapters/openai/index.ts');
-    const model = openai(modelId, { ...(apiKey && { apiKey }), ...(baseURL && { baseURL }) });
-    return { model, isSimulated: false, notice: `${modelId} answers, at ${baseURL || 'api.openai.com'}.` };
+    const model = await provider.make(modelId, env);
+    return { name, model, isSimulated: provider.remote === undefined, notice: introduce(provider, modelId, env) };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') {
-      return { problem: `--model ${name}: the package "openai" is missing: npm install openai.` };
+      const missing = provider.remote?.package;
+      return { problem: `the package "${missing}" is missing: npm install ${missing}.` };
     }
-    return { problem: `--model ${name}: ${error instanceof Error ? error.message : String(error)}` };
+    return { problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function introduce({ remote }: Provider, modelId: string, env: Environment): string {
+  if (remote === undefined) {
+    return 'The simulated model answers: a program on this machine. No key was used, and nothing is sent anywhere.';
+  }
+  return `${modelId} answers, at ${addressOf(remote, env)}.`;
+}
+
+/** What could answer too, in a sentence: providers whose key is set, though nobody has named them. */
+export function hintAtKeys(env: Environment): string | undefined {
+  const ready = providers.filter(({ remote }) => remote !== undefined && env[remote.key]);
+  const hints = ready.map((provider) => `${provider.remote?.key} is set: /model ${provider.name}/… would use it.`);
+  return hints.length === 0 ? undefined : hints.join(' ');
+}
+
+/** What can be chosen, what is there for it and what is missing: a row for each provider. */
+export function listModels(env: Environment): string {
+  return table(
+    providers.map((provider) => {
+      const { remote, description } = provider;
+      if (remote === undefined) return [namePattern(provider), 'ready', description];
+      const hasKey = Boolean(env[remote.key]);
+      const hasPackage = findPackageJSON(remote.package, import.meta.url) !== undefined;
+      const missing = [
+        ...(hasKey ? [] : [`${remote.key} is not set`]),
+        ...(hasPackage ? [] : [`npm install ${remote.package}`]),
+      ];
+      const there = [
+        ...(hasKey ? [`${remote.key} is set`] : []),
+        ...(hasPackage ? [`package ${remote.package} is installed`] : []),
+        `at ${addressOf(remote, env)}`,
+      ];
+      return [namePattern(provider), missing.length === 0 ? 'ready' : 'missing', [...missing, ...there].join(', ')];
+    }),
+  );
+}
+
+/** What can be chosen, as `--help` explains it: a row for each provider. */
+export function explainModels(): string {
+  return table(providers.map((provider) => [namePattern(provider), provider.description]));
+}
+
+/** Names that can be chosen or begun with. */
+export function modelNames(): readonly string[] {
+  return providers.map(({ name, remote }) => (remote === undefined ? name : `${name}/`));
+}
+
+function namePattern({ name, remote }: Provider): string {
+  return remote === undefined ? name : `${name}/<model>`;
+}
+
+function exampleName(): string {
+  const provider = providers.find(({ remote }) => remote !== undefined);
+  return provider?.remote === undefined ? '' : `${provider.name}/${provider.remote.exampleModel}`;
+}
+
+function addressOf({ address }: NonNullable<Provider['remote']>, env: Environment): string {
+  return redactText(env[address.variable] || address.default);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))))
+    .map((cells) => `${cells.join('  ')}\n`)
+    .join('');
 }

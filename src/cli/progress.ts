@@ -1,9 +1,7 @@
-import type { TurnEvent } from '../events.ts';
+import type { BudgetWarning, Diagnostic, ToolCancelled, TurnCompleted, TurnEvent } from '../events.ts';
 import type { Failure } from '../failure.ts';
-import type { Json } from '../json.ts';
 import type { ToolOutput } from '../messages.ts';
-import type { Usage } from '../model.ts';
-import type { SessionSnapshot } from '../session.ts';
+import type { SessionSnapshot } from '../snapshot.ts';
 import { type Style, shorten, type Terminal } from './terminal.ts';
 
 /** Shows on standard error what a turn does: the states it is in, its tool calls, its retries, and how it ended. */
@@ -54,39 +52,54 @@ function describe(event: TurnEvent): Line | undefined {
       return { text, style: 'yellow' };
     }
     case 'tool.called':
-      return { text: `→ ${event.toolName} ${showJson(event.input)}`, style: 'cyan' };
+      return { text: `→ ${event.toolName} ${shorten(JSON.stringify(event.input))}`, style: 'cyan' };
     case 'tool.progress':
       return { text: `  ${event.toolName} ${event.text}` };
     case 'tool.completed':
       return {
-        text: `✓ ${event.toolName}${event.retry ? ' asks again' : ''}: ${showOutput(event.output)}`,
+        text: `✓ ${event.toolName}${event.retry ? ' asks again' : ''}: ${shorten(showOutput(event.output))}`,
         style: 'green',
       };
     case 'tool.failed':
       return { text: `✗ ${event.toolName} failed: ${shorten(event.failure.message)}`, style: 'red' };
     case 'tool.cancelled':
-      return {
-        text: `✗ ${event.toolName} cancelled ${event.started ? 'while it ran' : 'before it began'}`,
-        style: 'yellow',
-      };
+      return { text: `✗ ${event.toolName} ${describeCancelled(event)}`, style: 'yellow' };
     case 'budget.warning':
-      return { text: `spent ${event.spent}, limit ${event.limit}`, style: 'yellow' };
     case 'diagnostic':
-      return { text: `${event.source}: ${event.message}`, style: 'yellow' };
+      return { text: describeWarning(event), style: 'yellow' };
     case 'turn.completed':
     case 'turn.failed':
     case 'turn.cancelled':
-      return { text: describeUsage(event) };
+      return { text: `usage: ${describeEnding(event).join(', ')}` };
     default:
       return undefined;
   }
 }
 
-function describeUsage({ usage, steps, durationMs }: { usage: Usage; steps: number; durationMs: number }): string {
-  const { inputTokens, outputTokens } = usage;
-  const stepCount = `${steps} ${steps === 1 ? 'step' : 'steps'}`;
-  return `usage: ${inputTokens} input tokens, ${outputTokens} output tokens, ${stepCount}, ${seconds(durationMs)}`;
+/** When a tool call ended that somebody cancelled. */
+export function describeCancelled({ started }: Pick<ToolCancelled, 'started'>): string {
+  return `cancelled ${started ? 'while it ran' : 'before it began'}`;
 }
+
+/** What is amiss while the turn goes on. */
+export function describeWarning(event: BudgetWarning | Diagnostic): string {
+  return event.type === 'diagnostic'
+    ? `${event.source}: ${event.message}`
+    : `spent ${event.spent}, limit ${event.limit}`;
+}
+
+/** What a turn took, fact by fact. */
+export function describeEnding({ usage, steps, durationMs, cost }: Ending): readonly string[] {
+  return [
+    `${usage.inputTokens} input tokens`,
+    `${usage.outputTokens} output tokens`,
+    `${steps} ${steps === 1 ? 'step' : 'steps'}`,
+    seconds(durationMs),
+    ...(cost === undefined ? [] : [`cost ${Number(cost.toPrecision(3))}`]),
+  ];
+}
+
+type Ending = Pick<TurnCompleted, 'usage' | 'steps' | 'durationMs' | 'cost'>;
 
 /** What a failure means for whoever typed the question, in one line. */
 export function describeFailure(failure: Failure): string {
@@ -109,19 +122,23 @@ function adviceFor({ type, retryable }: Failure): string {
     case 'max_steps':
       return 'Ask for less at once.';
     default:
-      return retryable ? 'Ask again.' : 'Ask in another way; --json shows every event.';
+      return retryable ? 'Ask again.' : 'Ask in another way; turnchart run --json shows every event.';
   }
 }
 
-function seconds(ms: number): string {
+/** A time in seconds, to a tenth. */
+export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
-function showOutput(output: ToolOutput): string {
-  if (output.type === 'content') return `${output.value.length} parts`;
-  return shorten(output.type === 'json' ? JSON.stringify(output.value) : output.value);
-}
-
-function showJson(value: Json): string {
-  return shorten(JSON.stringify(value));
+/** What a tool gave, as text; JSON on one line, or indented. */
+export function showOutput(output: ToolOutput, indent = 0): string {
+  switch (output.type) {
+    case 'content':
+      return `${output.value.length} parts`;
+    case 'json':
+      return JSON.stringify(output.value, null, indent);
+    default:
+      return output.value;
+  }
 }

@@ -5,6 +5,7 @@ import type { Session } from '../session.ts';
 import type { Turn } from '../turn.ts';
 import { AnswerWriter } from './answerWriter.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
+import type { RecordingFile } from './recordFile.ts';
 import type { Terminal } from './terminal.ts';
 import { commandLineTools } from './tools/commandLineTools.ts';
 
@@ -22,17 +23,20 @@ export interface RunTurnOptions {
   readonly isSimulated: boolean;
   /** Who answers, in a line. */
   readonly notice: string;
+  /** What the session is recorded into. */
+  readonly recording?: RecordingFile | undefined;
 }
 
 /** Runs one turn and shows it; gives the exit code. */
 export async function runTurn({ question, json, terminal, outputClosed, ...options }: RunTurnOptions): Promise<number> {
-  const { model, isSimulated, notice } = options;
+  const { model, isSimulated, notice, recording } = options;
   const agent = createAgent({
     name: 'turnchart',
     model,
     tools: commandLineTools({ root: process.cwd(), isLocal: isSimulated }),
   });
   const session = agent.session();
+  recording?.follow(session);
   if (json) session.on('*', (event) => terminal.write(`${JSON.stringify(toWireEvent(event))}\n`));
   else show(session, terminal, notice);
   // a tool that only waits holds no handle, and without one the process would end in the middle of the turn
@@ -69,7 +73,7 @@ function show(session: Session, terminal: Terminal, notice: string): void {
 }
 
 /** npm hands on an interrupt that the terminal has sent to all of its processes already: two in a moment are one. */
-const sameInterruptMs = 250;
+export const sameInterruptMs = 250;
 
 /** The first Ctrl-C cancels the turn, the second one quits. */
 function cancelOnInterrupt(turn: Turn<undefined>, terminal: Terminal): () => void {

@@ -46,8 +46,8 @@ export class Terminal {
   }
 }
 
-/** What files and tools say must not drive the terminal. */
-function printable(text: string): string {
+/** What files, tools and models say must not drive the terminal: control characters but newlines and tabs are replaced. */
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return text.replace(/\r\n/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -1,0 +1,145 @@
+import { exitCodes } from '../runTurn.ts';
+import { readVersion } from '../version.ts';
+import { type CommandContext, readInput, runCommand } from './commands.ts';
+import { Conversation, type ConversationOptions, introduce } from './conversation.ts';
+import { Interrupts, patienceMs } from './interrupts.ts';
+import { Screen } from './screen.ts';
+import { Status } from './status.ts';
+import { createTheme } from './theme.ts';
+import { type NoteBlock, Transcript } from './transcript.ts';
+import { WaitingMessages } from './waiting.ts';
+
+/** Exit codes of a process that a signal ends: 128 and its number. */
+const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * The chat in a terminal, until somebody quits; gives the exit code. However it ends, the terminal is as it was before,
+ * and nothing runs any more.
+ *
+ * @throws whatever broke it, after that
+ */
+export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): Promise<number> {
+  const { chosen, env } = options;
+  const transcript = new Transcript();
+  const status = new Status();
+  const waiting = new WaitingMessages();
+  const interrupts = new Interrupts();
+  const ended = Promise.withResolvers<number>();
+  const conversation = new Conversation({
+    ...options,
+    onEvent: (event) => {
+      transcript.take(event, conversation.chosen.model.contextWindow);
+      status.take(event);
+      waiting.take(event);
+      screen.update();
+    },
+  });
+  const screen = new Screen({
+    theme: createTheme(process.stdout),
+    blocks: () => transcript.blocks,
+    waiting: () => waiting.all,
+    status: () => status.describe(conversation.session.snapshot, Date.now()),
+    footer: () => `${conversation.chosen.name} · /help shows what can be typed`,
+    hint: () => (interrupts.isPending(performance.now()) ? 'Ctrl-C again quits' : undefined),
+    onSubmit: submit,
+    onInterrupt: interrupt,
+    onEndOfInput: () => ended.resolve(exitCodes.completed),
+  });
+  const say = (text: string, tone?: NoteBlock['tone']) => {
+    transcript.note(text, tone);
+    screen.update();
+  };
+  const context: CommandContext = {
+    conversation,
+    env,
+    say,
+    queue: (text) => {
+      const { isIdle } = conversation;
+      const { id: turnId } = conversation.send(text);
+      if (!isIdle) waiting.add({ type: 'queued', text, turnId });
+    },
+    quit: () => ended.resolve(exitCodes.completed),
+  };
+
+  function submit(text: string): void {
+    interrupts.forget();
+    const input = readInput(text);
+    if ('message' in input) {
+      deliver(input.message);
+      return;
+    }
+    // what a command prints stands below it; of one that prints nothing one sees what it does
+    let isShown = false;
+    const answer: CommandContext['say'] = (...said) => {
+      if (!isShown) transcript.note(`› ${text}`, 'quiet');
+      isShown = true;
+      say(...said);
+    };
+    runCommand(input.command, input.argument, { ...context, say: answer }).catch(ended.reject);
+  }
+
+  function deliver(message: string): void {
+    if (conversation.isIdle) {
+      conversation.send(message);
+    } else {
+      conversation.session.steer(message);
+      waiting.add({ type: 'steering', text: message });
+    }
+    screen.update();
+  }
+
+  function interrupt(): void {
+    const { isIdle } = conversation;
+    switch (interrupts.press({ isIdle, hasText: screen.hasText, now: performance.now() })) {
+      case 'cancel':
+        conversation.session.cancel('Ctrl-C');
+        break;
+      case 'clear':
+        screen.clearText();
+        break;
+      case 'quit':
+        ended.resolve(exitCodes.completed);
+        return;
+      case 'warn':
+    }
+    // the hint goes away by itself
+    setTimeout(() => screen.update(), patienceMs).unref();
+  }
+
+  const stopWatching = watchForEnd(ended, () => screen.restore());
+  try {
+    transcript.note(`Turnchart ${readVersion()}`, 'title');
+    transcript.note(introduce(chosen, env), 'quiet');
+    screen.start();
+    const code = await ended.promise;
+    // so that the conversation shows how its last turn ended
+    await conversation.close();
+    await screen.close();
+    return code;
+  } finally {
+    screen.restore();
+    await conversation.close();
+    stopWatching();
+  }
+}
+
+/** Follows what ends the chat from outside: signals, errors that nobody caught, a terminal that is gone. */
+function watchForEnd(ended: PromiseWithResolvers<number>, restore: () => void): () => void {
+  const crash = (error: unknown) => {
+    restore();
+    ended.reject(error);
+  };
+  const hangUp = () => ended.resolve(signals.SIGHUP);
+  process.once('uncaughtException', crash);
+  process.stdin.once('end', hangUp).once('error', hangUp);
+  const handlers = Object.entries(signals).map(([signal, code]) => {
+    const end = () => ended.resolve(code);
+    process.once(signal, end);
+    return () => process.off(signal, end);
+  });
+  return () => {
+    process.off('uncaughtException', crash);
+    process.stdin.off('end', hangUp).off('error', hangUp);
+    for (const off of handlers) off();
+  };
+}

@@ -1,0 +1,109 @@
+import { createInterface } from 'node:readline';
+import type { Turn } from '../../turn.ts';
+import { AnswerWriter } from '../answerWriter.ts';
+import { describeFailure, ProgressWriter } from '../progress.ts';
+import { exitCodes, sameInterruptMs } from '../runTurn.ts';
+import type { Terminal } from '../terminal.ts';
+import { type CommandContext, readInput, runCommand } from './commands.ts';
+import { Conversation, type ConversationOptions, introduce } from './conversation.ts';
+
+export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent'> {
+  readonly terminal: Terminal;
+  /** Aborts when nobody reads the output any more. */
+  readonly outputClosed: AbortSignal;
+}
+
+/**
+ * The chat without a terminal that can be drawn on: every line of standard input is a message or a command, and the
+ * next one is read when its turn has ended. Gives the exit code of the last turn, or that of quitting where the lines
+ * are typed.
+ */
+export async function chatByLines({ terminal, outputClosed, ...options }: LineChatOptions): Promise<number> {
+  const answer = new AnswerWriter(terminal);
+  const progress = new ProgressWriter(terminal);
+  const conversation = new Conversation({
+    ...options,
+    onEvent: (event) => {
+      answer.take(event);
+      progress.take(event, conversation.session.snapshot);
+    },
+  });
+  const isTyped = process.stdin.isTTY === true;
+  const lines = createInterface({
+    input: process.stdin,
+    terminal: false,
+    prompt: '> ',
+    ...(isTyped && { output: process.stdout }),
+  });
+  const messages: string[] = [];
+  let code: number = exitCodes.completed;
+  let isOver = false;
+  const quit = () => {
+    isOver = true;
+    lines.close();
+  };
+  const context: CommandContext = {
+    conversation,
+    env: options.env,
+    say: (text, tone) => (tone === 'problem' ? terminal.note(text, 'red') : terminal.write(`${text}\n`)),
+    queue: (text) => messages.push(text),
+    quit,
+  };
+  const stopListening = onInterrupt(() => {
+    if (conversation.isIdle) {
+      code = exitCodes.cancelled;
+      quit();
+      return;
+    }
+    conversation.session.cancel('Ctrl-C');
+    // whoever stops a pipe means all of it
+    if (!isTyped) quit();
+  });
+  outputClosed.addEventListener('abort', () => {
+    conversation.session.cancel('output closed');
+    quit();
+  });
+  // a tool that only waits holds no handle, and without one the process would end in the middle of the turn
+  const alive = setInterval(() => undefined, 2 ** 30);
+  try {
+    terminal.note(introduce(options.chosen, options.env));
+    if (isTyped) lines.prompt();
+    for await (const line of lines) {
+      const input = readInput(line);
+      if ('command' in input) await runCommand(input.command, input.argument, context);
+      else if (input.message !== '') messages.push(input.message);
+      for (let message = messages.shift(); message !== undefined && !isOver; message = messages.shift()) {
+        code = await finish(conversation.send(message), terminal);
+      }
+      if (isOver) break;
+      if (isTyped) lines.prompt();
+    }
+    // who quits by hand has seen how the last turn ended
+    return outputClosed.aborted || isTyped ? exitCodes.completed : code;
+  } finally {
+    clearInterval(alive);
+    stopListening();
+    lines.close();
+    process.stdin.destroy();
+    await conversation.close();
+  }
+}
+
+async function finish(turn: Turn, terminal: Terminal): Promise<number> {
+  const outcome = await turn.outcome;
+  if (outcome.status === 'failed') terminal.note(describeFailure(outcome.failure), 'red');
+  if (outcome.status === 'cancelled') terminal.note('cancelled', 'yellow');
+  return exitCodes[outcome.status];
+}
+
+/** Listens to Ctrl-C. npm hands it on to a process that has it from the terminal already: two in a moment are one. */
+function onInterrupt(act: () => void): () => void {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const interrupt = () => {
+    const now = performance.now();
+    if (now - lastAt > sameInterruptMs) act();
+    lastAt = now;
+  };
+  process.on('SIGINT', interrupt);
+  return () => process.off('SIGINT', interrupt);
+}
