@@ -13,23 +13,29 @@ import type { FinishReason, ReasoningDelta, TextDelta, Usage } from './model.ts'
 /** Comes first in every turn. */
 export interface TurnStarted {
   readonly type: 'turn.started';
+  /** Of the user's message. */
   readonly messageId: string;
 }
 /** A message that no model call produced entered the history. */
 export interface MessageAdded {
   readonly type: 'message.added';
   readonly message: Message;
+  /** The message of the turn, one that steers it, or a note on how it ended. */
   readonly cause: 'input' | 'steering' | 'cancel_note' | 'failure_note';
 }
+/** A step begins: a model call, and the tools that it asks for. */
 export interface StepStarted {
   readonly type: 'step.started';
   /** From 1. A retry is a new attempt of the same step. */
   readonly step: number;
 }
+/** The step is over, its tools included. A step in which the turn fails or is cancelled has none. */
 export interface StepFinished {
   readonly type: 'step.finished';
   readonly step: number;
+  /** Why the model's answer ended. */
   readonly finishReason: FinishReason;
+  /** Of all attempts of the step. */
   readonly usage: Usage;
   readonly durationMs: number;
 }
@@ -40,7 +46,7 @@ export interface MessageStarted {
   readonly step: number;
   readonly attempt: number;
 }
-/** Text, as it arrives; ephemeral. */
+/** Text, as it arrives. */
 export interface MessageDelta {
   readonly type: 'message.delta';
   readonly messageId: string;
@@ -48,7 +54,7 @@ export interface MessageDelta {
   readonly attempt: number;
   readonly text: string;
 }
-/** Reasoning, as it arrives; ephemeral. */
+/** Reasoning, as it arrives. */
 export interface ReasoningDeltaEvent {
   readonly type: 'reasoning.delta';
   readonly messageId: string;
@@ -61,6 +67,7 @@ export interface MessageCompleted {
   readonly step: number;
   readonly attempt: number;
   readonly message: AssistantMessage;
+  /** `commentary` where tools or another call follow. */
   readonly phase: 'commentary' | 'final_answer';
 }
 /** The text shown so far is stale: clear it before rendering what follows. */
@@ -76,10 +83,12 @@ export interface ModelRetrying {
   readonly step: number;
   /** The attempt that failed. */
   readonly attempt: number;
+  /** In total, the first included. */
   readonly maxAttempts: number;
   readonly delayMs: number;
-  /** Epoch ms. */
+  /** When the next attempt begins, in epoch ms. */
   readonly retryAt: number;
+  /** Why the attempt failed. */
   readonly failure: Failure;
 }
 /** The model asked for a tool. */
@@ -97,21 +106,24 @@ export interface ToolStarted {
   readonly toolCallId: string;
   readonly toolName: string;
 }
-/** What the tool reports while it runs; ephemeral. */
+/** What the tool reports while it runs. */
 export interface ToolProgress {
   readonly type: 'tool.progress';
   readonly toolCallId: string;
   readonly toolName: string;
   readonly text: string;
 }
+/** The tool gave a result. */
 export interface ToolCompleted {
   readonly type: 'tool.completed';
   readonly toolCallId: string;
   readonly toolName: string;
+  /** What the model reads. */
   readonly output: ToolOutput;
   /** The output is a hint: the tool asked to be called again, better. */
   readonly retry?: true;
 }
+/** The tool gave no result: refused, thrown, timed out. The model reads an error in its place, and the turn goes on. */
 export interface ToolFailed {
   readonly type: 'tool.failed';
   readonly toolCallId: string;
@@ -132,13 +144,17 @@ export interface ToolRetrying {
   readonly toolCallId: string;
   readonly toolName: string;
   readonly step: number;
+  /** The attempt that failed. */
   readonly attempt: number;
+  /** In total, the first included. */
   readonly maxAttempts: number;
   readonly delayMs: number;
-  /** Epoch ms. */
+  /** When the next attempt begins, in epoch ms. */
   readonly retryAt: number;
+  /** Why the attempt failed. */
   readonly failure: Failure;
 }
+/** A step took the messages that steer the turn; the model reads them now. */
 export interface SteeringApplied {
   readonly type: 'steering.applied';
   readonly messageIds: readonly string[];
@@ -154,6 +170,7 @@ export interface MessagesUpdated {
 /** More than the limit is spent, and the answer is delivered all the same because it was final already. */
 export interface BudgetWarning {
   readonly type: 'budget.warning';
+  /** Tokens, or money where `maxCost` is what was passed. */
   readonly spent: number;
   readonly limit: number;
 }
@@ -161,11 +178,13 @@ export interface BudgetWarning {
 export interface TranscriptRepaired {
   readonly type: 'transcript.repaired';
   readonly toolCallId: string;
+  /** What was wrong, in words. */
   readonly how: string;
 }
 /** A listener or another function of the application threw, or something cannot be known. The turn goes on. */
 export interface Diagnostic {
   readonly type: 'diagnostic';
+  /** What threw or is not known: `listener of turn.completed`, `pricing`, … */
   readonly source: string;
   readonly message: string;
 }
@@ -173,9 +192,11 @@ export interface Diagnostic {
 export type StopReason = 'end_turn' | 'max_tokens' | 'max_steps' | 'refusal' | 'cancelled' | 'failed';
 
 interface Ending {
+  /** Of the whole turn, failed attempts included. */
   readonly usage: Usage;
   /** In the currency of `pricing`; absent where nothing is known. */
   readonly cost?: number;
+  /** How many steps began. */
   readonly steps: number;
   readonly durationMs: number;
 }
@@ -187,8 +208,10 @@ export interface TurnCompleted extends Ending {
   readonly stopReason: 'end_turn' | 'max_tokens' | 'refusal';
   /** How many tools were called. */
   readonly toolCalls: number;
+  /** From the start of the turn to the first text, reasoning or tool call. */
   readonly timeToFirstTokenMs?: number;
 }
+/** The turn could not go on. */
 export interface TurnFailed extends Ending {
   readonly type: 'turn.failed';
   readonly failure: Failure;
@@ -196,6 +219,7 @@ export interface TurnFailed extends Ending {
 /** Somebody stopped the turn; no failure. */
 export interface TurnCancelled extends Ending {
   readonly type: 'turn.cancelled';
+  /** As given to `cancel()`, or by the signal. */
   readonly reason?: string;
 }
 /** No turn runs, and none waits. Usage of the whole session. */
@@ -242,6 +266,7 @@ export type Payload = (ProgressPayload | DiagnosticPayload) & { readonly at?: nu
 export interface Envelope {
   /** Name of the agent. */
   readonly agent: string;
+  /** As given to `agent.session()`, or a random one. */
   readonly sessionId: string;
   /** Missing on events of the session, such as `session.idle`. */
   readonly turnId?: string;

@@ -2,34 +2,104 @@ import type { Json } from './json.ts';
 import { redactText } from './redact.ts';
 
 /** What kind of failure; closed, so that a `switch` over it is complete. */
-export type FailureType = ModelFailureType | 'tool' | TurnFailureType;
+export type FailureType =
+  | ModelFailureType
+  /**
+   * A tool call failed: there is no such tool, its input does not fit, it threw or timed out. Comes with `tool.failed`
+   * and `tool.retrying`, and fails no turn.
+   *
+   * The model reads the error as the result, and goes on. Let the tool say in its error what would work.
+   */
+  | 'tool'
+  | TurnFailureType;
 
-/** Failures of a model call. */
+/** Failures of a model call. Each says what happened, then what helps. */
 export type ModelFailureType =
+  /**
+   * More is spent than `limits.maxTokens` or `limits.maxCost` allows, or the provider says that quota or credit is spent.
+   *
+   * Raise the limit, or top up the account.
+   */
   | 'budget'
+  /**
+   * The provider takes no more requests for now.
+   *
+   * Send again after `resetAt`, ask for less at a time, or allow more with `modelRetry`.
+   */
   | 'rate_limit'
+  /**
+   * The provider is down or overloaded, the connection failed, or the answer broke off or stalled.
+   *
+   * Send again later. `withFallback` goes on with another model, `withBreaker` spares one that is down.
+   */
   | 'provider_unavailable'
+  /**
+   * The conversation does not fit into the model's window.
+   *
+   * Open a session with fewer `messages`, or use a model with a larger window.
+   */
   | 'context_overflow'
+  /**
+   * The provider does not accept the key, or not for this model.
+   *
+   * Check the key, and what it is allowed.
+   */
   | 'auth'
+  /**
+   * Anything else that a provider or an adapter says.
+   *
+   * Read `code`, `message` and `cause`. A request that is wrong in itself stays wrong.
+   */
   | 'unknown';
 
-/** Failures of the turn itself. */
+/** Failures of the turn itself. Each says what happened, then what helps. */
 export type TurnFailureType =
+  /**
+   * The model still asks for tools after as many steps as `limits.maxSteps` allows. The tools of the last step have run.
+   *
+   * Raise `limits.maxSteps`, or send "go on": the results are in the conversation.
+   */
   | 'max_steps'
+  /**
+   * Tools asked to be called again, by throwing `Retry`, more often than `retries` allows.
+   *
+   * Raise `retries`, or say in the tool's description what it needs.
+   */
   | 'tool_errors'
+  /** Reserved for guardrails: no turn fails with it yet. */
   | 'guardrail'
+  /** Reserved for structured output: no turn fails with it yet. */
   | 'invalid_output'
+  /** Reserved for models that repeat a call: no turn fails with it yet. */
   | 'repeated_calls'
+  /**
+   * The turn took longer than `limits.maxDurationMs`.
+   *
+   * Raise the limit, or ask for less at once.
+   */
   | 'timeout'
+  /**
+   * The model paused its answer as often in one step as `limits.maxSteps` allows steps, and did not finish it.
+   *
+   * Send again; ask for less at once.
+   */
   | 'no_progress'
+  /**
+   * The engine broke, or a service of your own that a machine was provided with.
+   *
+   * In a session this is a bug of Turnchart: report it, with `name` and `message`. The session takes the next message.
+   */
   | 'internal';
 
 /** A failure as plain JSON: inside machines, events and journals. Callers are thrown an {@link AgentError}. */
 export interface Failure {
+  /** What kind of failure. */
   readonly type: FailureType;
   /** Finer than the type, open; repeats the type where nothing finer is known. Applications branch on it. */
   readonly code: string;
+  /** What happened, in words; keys are taken out of it. */
   readonly message: string;
+  /** Whether the same request may succeed later. */
   readonly retryable: boolean;
   /** The least delay that the provider asks for, in ms. */
   readonly retryAfterMs?: number;
@@ -37,12 +107,17 @@ export interface Failure {
   readonly resetAt?: number;
   /** HTTP status. */
   readonly status?: number;
+  /** Of the model that failed. */
   readonly provider?: string;
+  /** The model's name at the provider. */
   readonly model?: string;
+  /** The provider's name for the request; its support asks for it. */
   readonly requestId?: string;
+  /** Of the step, from 1. */
   readonly attempt?: number;
   /** The class of the error that was thrown. */
   readonly name?: string;
+  /** What the provider answered, or the numbers of a limit; keys are taken out of it. */
   readonly cause?: Json;
 }
 

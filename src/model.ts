@@ -57,14 +57,21 @@ export interface ToolSpec {
   readonly inputSchema: JsonSchema;
 }
 
+/** Adapters translate them; one that a provider has no word for fails the call and says so. */
 export interface ModelSettings {
+  /** How much chance there is in the answer. @default the provider's */
   readonly temperature?: number;
+  /** The share of the likeliest words that are chosen from, from 0 to 1. @default the provider's */
   readonly topP?: number;
+  /** The longest answer, reasoning included, in tokens. @default the provider's */
   readonly maxOutputTokens?: number;
+  /** In the provider's words, `low` or `high` for example. @default the provider's */
   readonly reasoningEffort?: string;
+  /** Texts that end the answer. @default none */
   readonly stopSequences?: readonly string[];
+  /** For answers that can be repeated, as far as the provider keeps to it. @default none */
   readonly seed?: number;
-  /** Passed to the provider as it is. */
+  /** Merged into the provider's request as it is, last. @default none */
   readonly providerOptions?: { readonly [key: string]: Json };
 }
 

@@ -5,8 +5,11 @@ import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 export interface Run<TContext = unknown> {
   /** The application's own object, as given to `run()` or `session()`. Never put into machine or journal. */
   readonly context: TContext;
+  /** The session that it runs in; stands in its events. */
   readonly sessionId: string;
+  /** The turn that it runs in; stands in its events. */
   readonly turnId: string;
+  /** From 1. */
   readonly step: number;
   /** The conversation so far. */
   readonly messages: readonly Message[];
@@ -16,8 +19,9 @@ export interface Run<TContext = unknown> {
 
 /** What a running tool is told besides. */
 export interface ToolRun<TContext = unknown> extends Run<TContext> {
+  /** The model's name for the call; stands in the events of the call. */
   readonly toolCallId: string;
-  /** The same on every attempt, and after a restart: pass it on to what must not happen twice. */
+  /** The same on every attempt: pass it on to what must not happen twice. */
   readonly idempotencyKey: string;
   /** Reports what is going on, as a `tool.progress` event. */
   progress(text: string): void;
@@ -27,30 +31,36 @@ export interface ToolRun<TContext = unknown> extends Run<TContext> {
 export interface ToolRetry {
   /** In total, the first included. @default 1 */
   readonly maxAttempts: number;
-  /** Doubles with every attempt, in ms. @default 1000 */
+  /** Before the second attempt, in ms; doubles with every attempt. @default 1_000 */
   readonly initialDelayMs?: number;
-  /** In ms. @default 30_000 */
+  /** The longest of these delays, in ms. @default 30_000 */
   readonly maxDelayMs?: number;
-  /** Part of the delay that is random, 0 to 1. @default 0.25 */
+  /** Part of the delay that is random, both ways, from 0 to 1. @default 0.25 */
   readonly jitter?: number;
 }
 
 interface ToolOptions {
   /** How the model calls it: letters, digits, `_` and `-`, 64 at most. */
   readonly name: string;
+  /** What it is for; the model reads it. @default none */
   readonly description?: string;
-  /** Running it twice does no harm; decides whether it may run again after a crash. @default false */
+  /**
+   * Running it twice does no harm. For sessions that go on after a crash, which are not there yet: nothing reads it now.
+   *
+   * @default false
+   */
   readonly idempotent?: boolean;
   /** Nothing else of the same step runs beside it: calls before it end first, calls after it wait. @default false */
   readonly sequential?: boolean;
-  /** Per attempt, in ms. @default none */
+  /** How long one attempt may take, in ms. @default none */
   readonly timeoutMs?: number;
-  /** @default one attempt */
+  /** How the tool is run again when it throws or times out. @default none */
   readonly retry?: ToolRetry;
 }
 
 /** A tool: what the model may call, and what runs when it does. */
 export interface Tool<TInput = unknown, TOutput = unknown, TContext = unknown> extends ToolOptions {
+  /** What the model must send: a schema of zod 4 or of another library that gives JSON Schema, or `{ jsonSchema }`. */
   readonly input: Schema<TInput>;
   /** Runs the tool. What it returns is what the model reads: a string, or any JSON. What it throws, the model reads as an error. */
   readonly execute: (input: TInput, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;

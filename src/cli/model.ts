@@ -101,7 +101,7 @@ export function listModels(env: Environment): string {
       const { remote, description } = provider;
       if (remote === undefined) return [namePattern(provider), 'ready', description];
       const hasKey = Boolean(env[remote.key]);
-      const hasPackage = findPackageJSON(remote.package, import.meta.url) !== undefined;
+      const hasPackage = isInstalled(remote.package);
       const missing = [
         ...(hasKey ? [] : [`${remote.key} is not set`]),
         ...(hasPackage ? [] : [`npm install ${remote.package}`]),
@@ -145,4 +145,14 @@ function table(rows: readonly (readonly string[])[]): string {
     .map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))))
     .map((cells) => `${cells.join('  ')}\n`)
     .join('');
+}
+
+/** Whether a package can be imported from here. */
+export function isInstalled(name: string): boolean {
+  try {
+    return findPackageJSON(name, import.meta.url) !== undefined;
+  } catch {
+    // what Node does where there is none
+    return false;
+  }
 }

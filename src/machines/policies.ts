@@ -4,7 +4,7 @@
 export interface TurnLimits {
   /** Model calls per turn; when the last of them asks for tools these still run. @default 10 */
   readonly maxSteps: number;
-  /** Input plus output tokens per turn. @default none */
+  /** Input plus output tokens per turn, failed attempts included. @default none */
   readonly maxTokens?: number;
   /** Money per turn, in the currency of `pricing`. @default none */
   readonly maxCost?: number;

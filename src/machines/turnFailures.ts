@@ -7,7 +7,7 @@ import type { CallModelOutput } from './contracts.ts';
 export function maxStepsFailure(step: number, limit: number): Failure {
   return createFailure({
     type: 'max_steps',
-    message: `The model still asks for tools after ${step} steps. Raise limits.maxSteps (${limit}) to allow more.`,
+    message: `The model still asks for tools after ${step} ${step === 1 ? 'step' : 'steps'}. Raise limits.maxSteps (${limit}) to allow more.`,
     cause: { step, limit },
   });
 }

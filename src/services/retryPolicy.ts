@@ -2,11 +2,11 @@ import type { Failure } from '../failure.ts';
 
 /** When to try a failed call again. */
 export interface Backoff {
-  /** In ms. @default 1000 */
+  /** Before the second attempt, in ms; doubles with every attempt. @default 1_000 */
   readonly initialDelayMs: number;
-  /** In ms. @default 30_000 */
+  /** The longest of these delays, in ms. @default 30_000 */
   readonly maxDelayMs: number;
-  /** Part of the delay that is random, both ways. @default 0.25 */
+  /** Part of the delay that is random, both ways, from 0 to 1. @default 0.25 */
   readonly jitter: number;
 }
 
@@ -29,7 +29,12 @@ export function backoffDelay(backoff: Backoff, attempt: number, random: number):
 export interface RetryPolicy extends Backoff {
   /** The longest delay of a provider that is waited for; a longer one fails at once. In ms. @default 60_000 */
   readonly maxRetryAfterMs: number;
-  /** Takes precedence: a delay in ms, `false` for no retry, `undefined` for the default. */
+  /**
+   * Takes precedence: a delay in ms, `false` for no retry, `undefined` for the default. It cannot go beyond
+   * `maxAttempts`, nor below the delay that the provider asks for. `attempt` counts from 1.
+   *
+   * @default none
+   */
   readonly decide?: (failure: Failure, attempt: number) => number | false | undefined;
 }
 

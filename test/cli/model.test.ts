@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { usage } from '../../src/cli/arguments.ts';
-import { chooseModel, explainModels, hintAtKeys, listModels, modelNames } from '../../src/cli/model.ts';
+import { chooseModel, explainModels, hintAtKeys, isInstalled, listModels, modelNames } from '../../src/cli/model.ts';
 
 const key = 'sk-canary-0123456789abcdef';
 
@@ -65,4 +65,9 @@ openai/<model>  missing  OPENAI_API_KEY is not set, package openai is installed,
     for (const row of explainModels().trimEnd().split('\n')) expect(usage).toContain(row);
     expect(modelNames()).toEqual(['simulated', 'openai/']);
   });
+});
+
+test('a package that is not installed is missing, and no crash', () => {
+  expect(isInstalled('openai')).toBe(true);
+  expect(isInstalled('surely-not-installed')).toBe(false);
 });

@@ -23,19 +23,23 @@ export interface OpenAIOptions {
    * @default the environment variable OPENAI_API_KEY, whatever the server
    */
   readonly apiKey?: string | (() => Promise<string>);
-  /** @default the environment variable OPENAI_BASE_URL, else 'https://api.openai.com/v1' */
+  /** Where the server is. @default the environment variable OPENAI_BASE_URL, else 'https://api.openai.com/v1' */
   readonly baseURL?: string;
-  /** Sent with every request. */
+  /** Sent with every request. @default none */
   readonly headers?: Readonly<Record<string, string>>;
-  /** @default the environment variable OPENAI_ORG_ID */
+  /** Which organization pays. @default the environment variable OPENAI_ORG_ID */
   readonly organization?: string;
-  /** @default the environment variable OPENAI_PROJECT_ID */
+  /** Which project of it. @default the environment variable OPENAI_PROJECT_ID */
   readonly project?: string;
-  /** @default the platform's */
+  /** What requests are sent with. @default the platform's */
   readonly fetch?: (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
-  /** Your own client, an `AzureOpenAI` for example, instead of key, address and the like. Its retries are switched off. */
+  /**
+   * Your own client, an `AzureOpenAI` for example, instead of key, address and the like. Its retries are switched off.
+   *
+   * @default made of the other options
+   */
   readonly client?: OpenAI;
-  /** Tokens that fit into one request. */
+  /** Tokens that fit into one request. @default not known */
   readonly contextWindow?: number;
   /**
    * Whether the provider makes the model keep to JSON schemas to the letter. `true`: those of the tools and of the
