@@ -130,13 +130,18 @@ function historyTargets(node: AnyStateNode): string[] {
 
 /** XState resolves the targets of history states late, and with a function that it keeps to itself. */
 function resolve(node: AnyStateNode, target: string): AnyStateNode | undefined {
-  if (!target.startsWith('#')) return inside(node.parent, target.split('.'));
+  if (!target.startsWith('#')) return inside(node.parent, keysOf(target));
   const name = target.slice(1);
   const { idMap } = node.machine as unknown as { readonly idMap: ReadonlyMap<string, AnyStateNode> };
   const exact = idMap.get(name);
   if (exact !== undefined) return exact;
-  const [id = '', ...keys] = name.split('.');
+  const [id = '', ...keys] = keysOf(name);
   return inside(idMap.get(id), keys);
+}
+
+/** What a backslash stands before belongs to the key. */
+function keysOf(target: string): string[] {
+  return [...target.matchAll(/(?:^|\.)((?:\\.|[^.\\])*)/gs)].map(([, key = '']) => key.replace(/\\(.)/gs, '$1'));
 }
 
 function inside(node: AnyStateNode | undefined, keys: readonly string[]): AnyStateNode | undefined {

@@ -1,18 +1,18 @@
 import type { AnyStateMachine } from 'xstate';
+import {
+  fromInsideLabel,
+  inOneLine,
+  internalText,
+  type Label,
+  labelLines,
+  stateName,
+  withLabel,
+  wrap,
+} from './chartLabels.ts';
+import type { ChartMarkStyle, ChartOptions } from './chartOptions.ts';
+import { aimed, type ChartView, createView, exitText, type Mark, markOf, stateText } from './chartView.ts';
 import { escapeText, exitId, mermaidIds, textId } from './mermaidSyntax.ts';
-import { type Chart, type ChartInvoke, type ChartState, type ChartTransition, readChart } from './readChart.ts';
-
-/** How a chart is drawn. */
-export interface MermaidOptions {
-  /** Which way it grows. @default 'TB' */
-  readonly direction?: 'TB' | 'LR';
-  /** Whether states show their descriptions. @default false */
-  readonly descriptions?: boolean;
-  /** Whether states list the transitions that stay in them and only run actions. @default true */
-  readonly internal?: boolean;
-  /** Whether transitions and states name the actions they run. @default false */
-  readonly actions?: boolean;
-}
+import { type ChartState, readChart } from './readChart.ts';
 
 /**
  * Draws any XState v5 machine as a Mermaid `stateDiagram-v2`; the same machine always gives the same text.
@@ -30,35 +30,36 @@ export interface MermaidOptions {
  * - What has no arrow is written into its state, or into a note at it: the actors that it runs,
  *   transitions that stay, those from a state to itself, to one inside or around it, or between parallel regions.
  *
- * @throws Error when the machine leads to a state that does not exist: see {@link readChart}
+ * Highlighted states are painted; Mermaid cannot paint the arrows of state diagrams, so that highlighted transitions
+ * begin with a sign: `▶` active, `✓` covered, `✗` uncovered.
+ *
+ * @throws Error when the machine leads to a state that does not exist (see {@link readChart}), or an option names a
+ * state or a transition that the machine does not have
  * @example
  * ```ts
- * writeFileSync('turn.mmd', toMermaid(turnMachine, { direction: 'LR' }));
+ * writeFileSync('turn.mmd', toMermaid(turnMachine, { direction: 'left-to-right' }));
  * ```
  */
-export function toMermaid(machine: AnyStateMachine, options: MermaidOptions = {}): string {
-  const { direction = 'TB', descriptions = false, internal = true, actions = false } = options;
-  const sketch = createSketch(readChart(machine), { direction, descriptions, internal, actions });
-  const { root } = sketch;
+export function toMermaid(machine: AnyStateMachine, options: ChartOptions = {}): string {
+  const sketch = createSketch(createView(readChart(machine), options));
+  const { root, theme } = { ...sketch.view, ...sketch.view.options };
   // the frame of a root that does nothing itself would say nothing
-  const isFramed = root.type !== 'compound' || textOf(sketch, root).length > 0;
+  const isFramed = root.parent !== undefined || root.type !== 'compound' || textOf(sketch, root).length > 0;
   const lines = [
-    `accTitle: ${escapeText(machine.id)}`,
+    `accTitle: ${escapeText(root.id)}`,
     ...(root.description === undefined ? [] : [`accDescr: ${escapeText(root.description)}`]),
     ...(isFramed
-      ? [`direction ${direction}`, `[*] --> ${idOf(sketch, root.id)}`, ...drawState(sketch, root)]
+      ? [directionOf(sketch), `[*] --> ${idOf(sketch, root.id)}`, ...drawState(sketch, root)]
       : drawInside(sketch, root)),
     ...drawStyles(sketch),
   ];
-  return `stateDiagram-v2\n${indent(lines).join('\n')}\n`;
+  const init = theme === undefined ? [] : [`%%{init: {"theme": "${theme === 'dark' ? 'dark' : 'default'}"}}%%`];
+  return `${[...init, 'stateDiagram-v2', ...indent(lines)].join('\n')}\n`;
 }
 
-/** A chart with its transitions laid out. */
+/** A view with its transitions laid out. */
 interface Sketch {
-  readonly options: Required<MermaidOptions>;
-  readonly root: ChartState;
-  readonly states: ReadonlyMap<string, ChartState>;
-  readonly childrenOf: ReadonlyMap<string, readonly ChartState[]>;
+  readonly view: ChartView;
   readonly ids: ReadonlyMap<string, string>;
   /** By the state inside which they are. */
   readonly arrows: ReadonlyMap<string, readonly Arrow[]>;
@@ -73,72 +74,52 @@ interface Arrow {
   /** A state, or the exit to one that is elsewhere. */
   readonly to: string;
   readonly isExit: boolean;
-  readonly labels: Label[];
+  labels: readonly Label[];
 }
 
-interface Label {
-  /** The event, after which all else comes. */
-  readonly trigger: string;
-  readonly rest: string;
-}
-
-function createSketch(chart: Chart, options: Required<MermaidOptions>): Sketch {
-  const states = new Map(chart.states.map((state) => [state.id, state]));
-  const stateOf = (id: string): ChartState => {
-    const state = states.get(id);
-    if (state === undefined) throw new Error(`The chart of "${chart.id}" has no state "${id}".`);
-    return state;
-  };
-  const root = stateOf(chart.states[0]?.id ?? '');
-  const childrenOf = new Map<string, ChartState[]>();
-  for (const state of chart.states) {
-    if (state.parent !== undefined) add(childrenOf, state.parent, state);
-  }
-
+function createSketch(view: ChartView): Sketch {
+  const { chart, root } = view;
+  const all = new Map(chart.states.map((state) => [state.id, state]));
+  const stateOf = (id: string): ChartState => all.get(id) ?? root;
   const arrows = new Map<string, Arrow[]>();
   const exits = new Map<string, ChartState[]>();
   const texts = new Map<string, string[]>();
   const draw = ({ id }: ChartState, from: ChartState, to: ChartState, labels: readonly Label[], isExit = false) => {
     const drawn = arrows.get(id)?.find((each) => each.from === from.id && each.to === to.id);
-    if (drawn === undefined) add(arrows, id, { from: from.id, to: to.id, isExit, labels: [...labels] });
-    else drawn.labels.push(...labels.filter((label) => !drawn.labels.includes(label)));
+    if (drawn === undefined) add(arrows, id, { from: from.id, to: to.id, isExit, labels });
+    else for (const label of labels) drawn.labels = withLabel(drawn.labels, label);
   };
-  const drawOrWrite = (source: ChartState, target: ChartState, label: Label) => {
+  const write = (state: ChartState, text: string, label: Label) => {
+    add(texts, state.id, marked(text, markOf(view, label.transitions)));
+  };
+  for (const move of view.moves) {
+    const { transition, source, target, goal, isInternal, label } = move;
+    if (isInternal) {
+      if (view.options.internal) write(source, internalText(chart, transition, label), label);
+      continue;
+    }
     const [block, from, to] = meeting(source, target, stateOf);
     const inside = stateOf(source.parent ?? root.id);
     const canMeet = from !== undefined && to !== undefined && block.type !== 'parallel';
-    if (canMeet && from === source) {
-      draw(block, from, to, [to === target ? label : { ...label, rest: `${label.rest} → ${nameOf(target)}`.trim() }]);
-      return;
+    if (canMeet && from === source && source !== root) {
+      draw(block, from, to, [aimed(move, to)]);
+      continue;
     }
-    if (canMeet) draw(block, from, to, [fromInside]);
-    if (canMeet && inside.type !== 'parallel') {
+    if (canMeet) draw(block, from, to, [fromInsideLabel(transition)]);
+    if (canMeet && source !== root && inside.type !== 'parallel') {
       if (!exits.get(inside.id)?.includes(target)) add(exits, inside.id, target);
-      draw(inside, source, target, [label], true);
+      draw(inside, source, target, [aimed(move, target)], true);
     } else {
-      add(texts, source.id, `${inOneLine(label)} → ${nameOf(target)}`);
-    }
-  };
-  for (const transition of chart.transitions) {
-    const source = stateOf(transition.source);
-    const label = labelOf(chart, transition, source, options);
-    if (!isInternal(transition, source)) {
-      for (const target of transition.targets) drawOrWrite(source, stateOf(target), label);
-    } else if (options.internal) {
-      add(texts, source.id, internalText(transition, label));
+      write(source, `${inOneLine(label)} → ${stateName(goal)}`, label);
     }
   }
-  for (const state of chart.states) {
-    for (const target of state.history?.targets ?? []) {
-      const [block, from, to] = meeting(state, stateOf(target), stateOf);
-      if (from === state && to?.id === target && block.type !== 'parallel') draw(block, from, to, []);
-      else add(texts, state.id, `→ ${nameOf(stateOf(target))}`);
-    }
+  for (const { source, target } of view.memories) {
+    const [block, from, to] = meeting(source, target, stateOf);
+    if (from === source && to === target && block.type !== 'parallel') draw(block, from, to, []);
+    else add(texts, source.id, `→ ${stateName(target)}`);
   }
-  return { options, root, states, childrenOf, ids: mermaidIds(chart), arrows, exits, texts };
+  return { view, ids: mermaidIds(chart), arrows, exits, texts };
 }
-
-const fromInside: Label = { trigger: '(from inside)', rest: '' };
 
 /** The innermost state around two states, and which states right inside it hold them; none for that state itself. */
 function meeting(
@@ -156,168 +137,108 @@ function meeting(
   return [lineA[split - 1] ?? a, lineA[split], lineB[split]];
 }
 
-/** Whether it neither leaves its state nor moves inside: a target that is the state itself counts only if it reenters. */
-function isInternal({ targets, reenter }: ChartTransition, { id, type }: ChartState): boolean {
-  return targets.length === 0 || (!reenter && type === 'atomic' && targets.every((target) => target === id));
-}
-
-function labelOf(
-  chart: Chart,
-  transition: ChartTransition,
-  source: ChartState,
-  { actions }: Required<MermaidOptions>,
-): Label {
-  const trigger = triggerText(transition, source);
-  const rest = [
-    ...guardText(chart, transition),
-    // an arrow from a state to itself says so where there is nothing inside
-    ...(transition.reenter && source.type !== 'atomic' ? ['(reenter)'] : []),
-    ...(actions && transition.actions.length > 0 ? [`/ ${transition.actions.join(', ')}`] : []),
-  ].join(' ');
-  return trigger === '' && rest === '' ? { trigger: 'always', rest } : { trigger, rest };
-}
-
-function triggerText({ trigger }: ChartTransition, source: ChartState): string {
-  switch (trigger.kind) {
-    case 'always':
-      return '';
-    case 'event':
-      return trigger.event;
-    case 'after':
-      return `after ${typeof trigger.delay === 'number' ? `${trigger.delay} ms` : trigger.delay}`;
-    default:
-      return trigger.of === source.id ? trigger.kind : `${trigger.kind}: ${actorName(trigger.of, source)}`;
-  }
-}
-
-/** XState numbers the actors that were given no id; their logic says more. */
-function actorName(id: string, { id: state, invokes }: ChartState): string {
-  const numbered = invokes.find((invoke, index) => invoke.id === id && id === `${index}.${state}`);
-  return numbered?.src ?? id;
-}
-
-function guardText(chart: Chart, transition: ChartTransition): string[] {
-  if (transition.guard !== undefined) return [`[${transition.guard}]`];
-  const siblings = chart.transitions.filter(
-    ({ source, trigger }) => source === transition.source && eventOf(trigger) === eventOf(transition.trigger),
-  );
-  return siblings.indexOf(transition) > 0 ? ['[else]'] : [];
-}
-
-function eventOf(trigger: ChartTransition['trigger']): string {
-  return trigger.kind === 'always' ? '' : trigger.event;
-}
-
-function internalText({ trigger, targets, actions }: ChartTransition, label: Label): string {
-  const text = inOneLine(label);
-  if (trigger.kind !== 'event') return text;
-  // it keeps the event from the states around this one
-  if (targets.length === 0 && actions.length === 0) return `ignores ${text}`;
-  return `on ${text}`;
-}
-
-function inOneLine({ trigger, rest }: Label): string {
-  return [trigger, rest].filter((part) => part !== '').join(' ');
-}
-
 function drawState(sketch: Sketch, state: ChartState): string[] {
   const id = idOf(sketch, state.id);
-  const name = `state "${escapeText(nameOf(state))}" as ${id}`;
-  const isSimple = !sketch.childrenOf.has(state.id);
-  const text = wrap(textOf(sketch, state), isSimple ? widths.state : widths.note).map(escapeText);
-  if (isSimple) {
-    const isPlain = id === nameOf(state) && text.length === 0;
-    return [isPlain ? id : name, ...text.map((line) => `${id} : ${line}`)];
+  const text = textOf(sketch, state);
+  const title = marked(stateName(state), withoutSign(sketch.view.stateMarks.get(state.id)));
+  const name = `state "${escapeText(title)}" as ${id}`;
+  if (!sketch.view.childrenOf.has(state.id)) {
+    const isPlain = id === title && text.length === 0;
+    return [isPlain ? id : name, ...wrapped(text, widths.state).map((line) => `${id} : ${line}`)];
   }
   const block = [`${name} {`, ...indent(drawInside(sketch, state)), '}'];
   // Mermaid takes no text for states with states inside, and may break on a note at a parallel one
   if (text.length === 0 || state.type === 'parallel') return block;
-  return [...block, `note right of ${id}`, ...indent(text), 'end note'];
-}
-
-function nameOf({ key, history }: ChartState): string {
-  if (history === undefined) return key;
-  return history.depth === 'deep' ? 'H*' : 'H';
+  return [...block, `note right of ${id}`, ...indent(wrapped(text, widths.note)), 'end note'];
 }
 
 /** What a state does without changing. */
-function textOf({ options, texts }: Sketch, state: ChartState): string[] {
-  const { description = '', entry, exit, invokes, parent } = state;
-  // the description of the whole is what screen readers are given
-  const isDescribed = options.descriptions && parent !== undefined;
-  return [
-    ...(isDescribed ? [description] : []),
-    ...(options.actions && entry.length > 0 ? [`entry / ${entry.join(', ')}`] : []),
-    ...invokes.map((invoke) => `runs ${runText(state, invoke)}`),
-    ...(texts.get(state.id) ?? []),
-    ...(options.actions && exit.length > 0 ? [`exit / ${exit.join(', ')}`] : []),
-  ];
-}
-
-function runText(state: ChartState, { id, src }: ChartInvoke): string {
-  const name = actorName(id, state);
-  return name === src || src === '(inline)' ? name : `${src} as ${name}`;
+function textOf({ view, texts }: Sketch, state: ChartState): string[] {
+  return [...stateText(view, state), ...(texts.get(state.id) ?? []), ...exitText(view, state)];
 }
 
 function drawInside(sketch: Sketch, state: ChartState): string[] {
-  const children = sketch.childrenOf.get(state.id) ?? [];
-  const direction = `direction ${sketch.options.direction}`;
+  const children = sketch.view.childrenOf.get(state.id) ?? [];
   if (state.type === 'parallel') {
     const regions = [...drawTextRegion(sketch, state), ...children.map((region) => drawState(sketch, region))];
-    return [direction, ...regions.flatMap((region, index) => (index === 0 ? region : ['--', ...region]))];
+    return [directionOf(sketch), ...regions.flatMap((region, index) => (index === 0 ? region : ['--', ...region]))];
   }
   const exits = sketch.exits.get(state.id) ?? [];
   const arrows = sketch.arrows.get(state.id) ?? [];
   return [
-    direction,
+    directionOf(sketch),
     ...(state.initial === undefined ? [] : [`[*] --> ${idOf(sketch, state.initial)}`]),
     ...children.flatMap((child) => drawState(sketch, child)),
     ...exits.map(
       (target) =>
-        `state "→ ${escapeText(nameOf(target))}" as ${exitId(idOf(sketch, state.id), idOf(sketch, target.id))}`,
+        `state "→ ${escapeText(stateName(target))}" as ${exitId(idOf(sketch, state.id), idOf(sketch, target.id))}`,
     ),
     ...arrows.map((arrow) => drawArrow(sketch, state, arrow)),
     ...children.filter(({ type }) => type === 'final').map(({ id }) => `${idOf(sketch, id)} --> [*]`),
   ];
 }
 
+function directionOf({ view }: Sketch): string {
+  return `direction ${view.options.direction === 'left-to-right' ? 'LR' : 'TB'}`;
+}
+
 /** What a parallel state itself does, as if it were one more region. */
 function drawTextRegion(sketch: Sketch, state: ChartState): string[][] {
-  const [first, ...others] = wrap(textOf(sketch, state), widths.state).map(escapeText);
+  const [first, ...others] = wrapped(textOf(sketch, state), widths.state);
   if (first === undefined) return [];
   const id = textId(idOf(sketch, state.id));
   return [[`state "${first}" as ${id}`, ...others.map((line) => `${id} : ${line}`)]];
 }
 
-/** Makes exits and texts look unlike states; Mermaid knows classes only outside of blocks. */
-function drawStyles(sketch: Sketch): string[] {
-  const exits = [...sketch.exits].flatMap(([block, targets]) =>
-    targets.map(({ id }) => exitId(idOf(sketch, block), idOf(sketch, id))),
-  );
-  const texts = [...sketch.states.values()]
-    .filter((state) => state.type === 'parallel' && textOf(sketch, state).length > 0)
-    .map((state) => textId(idOf(sketch, state.id)));
-  return [
-    ...(exits.length === 0 ? [] : ['classDef exit fill:none,stroke-dasharray:4', `class ${exits.join(',')} exit`]),
-    ...(texts.length === 0 ? [] : ['classDef text fill:none,stroke:none', `class ${texts.join(',')} text`]),
-  ];
-}
-
 function drawArrow(sketch: Sketch, block: ChartState, { from, to, isExit, labels }: Arrow): string {
-  const lines = labels.flatMap((label, index) => {
-    const { trigger, rest } = label;
-    const isRepeated = labels[index - 1]?.trigger === trigger;
-    const isFollowed = labels[index + 1]?.trigger === trigger;
-    if (trigger === '' || rest === '') return [inOneLine(label)];
-    if (isRepeated) return [rest];
-    return isFollowed || inOneLine(label).length > longestLabel ? [trigger, rest] : [inOneLine(label)];
-  });
+  const lines = labelLines(labels).map((line) => marked(inOneLine(line), markOf(sketch.view, line.transitions)));
   const arrow = `${idOf(sketch, from)} --> ${isExit ? exitId(idOf(sketch, block.id), idOf(sketch, to)) : idOf(sketch, to)}`;
   return lines.length === 0 ? arrow : `${arrow} : ${lines.map(escapeText).join('<br>')}`;
 }
 
-/** In letters; Mermaid breaks lines of 200 pixels itself, but not before the guard. */
-const longestLabel = 22;
+/** Makes exits and texts look unlike states; Mermaid knows classes only outside of blocks. */
+function drawStyles(sketch: Sketch): string[] {
+  const { stateMarks, states } = sketch.view;
+  const exits = [...sketch.exits].flatMap(([block, targets]) =>
+    targets.map(({ id }) => exitId(idOf(sketch, block), idOf(sketch, id))),
+  );
+  const texts = [...states.values()]
+    .filter((state) => state.type === 'parallel' && sketch.view.childrenOf.has(state.id))
+    .filter((state) => textOf(sketch, state).length > 0)
+    .map((state) => textId(idOf(sketch, state.id)));
+  const marks = (Object.keys(paints) as ChartMarkStyle[]).map((style): [string, string, string[]] => [
+    style,
+    paints[style],
+    [...stateMarks].filter(([id, { as }]) => as === style && states.has(id)).map(([id]) => idOf(sketch, id)),
+  ]);
+  const classes: [name: string, style: string, ids: string[]][] = [
+    ['exit', 'fill:none,stroke-dasharray:4', exits],
+    ['text', 'fill:none,stroke:none', texts],
+    ...marks,
+  ];
+  return classes
+    .filter(([, , ids]) => ids.length > 0)
+    .flatMap(([name, style, ids]) => [`classDef ${name} ${style}`, `class ${ids.join(',')} ${name}`]);
+}
+
+/** On light pages and on dark ones. */
+const paints: Readonly<Record<ChartMarkStyle, string>> = {
+  active: 'fill:#0969da,stroke:#0550ae,color:#ffffff',
+  covered: 'fill:#dafbe1,stroke:#1a7f37,color:#116329',
+  uncovered: 'fill:#ffebe9,stroke:#cf222e,color:#a40e26,stroke-dasharray:4',
+};
+
+const signs: Readonly<Record<ChartMarkStyle, string>> = { active: '▶', covered: '✓', uncovered: '✗' };
+
+function marked(text: string, mark: (Omit<Mark, 'as'> & { readonly as?: ChartMarkStyle }) | undefined): string {
+  if (mark === undefined) return text;
+  return [mark.as && signs[mark.as], text, mark.label].filter((part) => part !== undefined).join(' ');
+}
+
+/** States are painted, they need none. */
+function withoutSign(mark: Mark | undefined): { readonly label?: string } | undefined {
+  return mark?.label === undefined ? undefined : { label: mark.label };
+}
 
 function idOf({ ids }: Sketch, state: string): string {
   return ids.get(state) ?? state;
@@ -326,16 +247,8 @@ function idOf({ ids }: Sketch, state: string): string {
 /** In letters: what fits a state, and the 200 pixels of a note. */
 const widths = { state: 44, note: 28 };
 
-function wrap(lines: readonly string[], width: number): string[] {
-  return lines.flatMap((text) => {
-    const wrapped: string[] = [];
-    for (const word of text.split(/\s+/).filter((part) => part !== '')) {
-      const line = wrapped.at(-1);
-      if (line !== undefined && line.length + word.length < width) wrapped[wrapped.length - 1] = `${line} ${word}`;
-      else wrapped.push(word);
-    }
-    return wrapped;
-  });
+function wrapped(lines: readonly string[], width: number): string[] {
+  return lines.flatMap((line) => wrap(line, width)).map(escapeText);
 }
 
 function indent(lines: readonly string[]): string[] {

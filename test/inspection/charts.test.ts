@@ -5,12 +5,13 @@ import { pathToFileURL } from 'node:url';
 import { readChart } from 'turnchart/inspection';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machines, run, staleFiles } from '../../tools/charts.ts';
+import { readSvg } from './readSvg.ts';
 
 const root = new URL('../../', import.meta.url);
 
 describe('the charts of this repository', () => {
-  test('are what the machines say now; if not, run `npm run charts`', () => {
-    expect([...staleFiles(root).keys()]).toEqual([]);
+  test('are what the machines say now; if not, run `npm run charts`', async () => {
+    expect([...(await staleFiles(root)).keys()]).toEqual([]);
   });
 
   test.each(
@@ -66,67 +67,81 @@ describe('npm run charts', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('writes a drawing of each machine and a gallery of them', () => {
-    expect(charts()).toBe(0);
-    expect(said).toEqual([
-      'wrote visualizations/turn.mmd',
-      'wrote visualizations/toolCall.mmd',
-      'wrote visualizations/session.mmd',
-      'wrote visualizations/README.md',
+  test('writes drawings of each machine and of the actors, and a gallery of them', async () => {
+    expect(await charts()).toBe(0);
+    const files = ['turn', 'toolCall', 'session'].flatMap((name) => [
+      `${name}.light.svg`,
+      `${name}.dark.svg`,
+      `${name}.mmd`,
+      `${name}.json`,
     ]);
-    const drawing = readFileSync(at('visualizations/turn.mmd'), 'utf8');
+    const all = ['actors.light.svg', 'actors.dark.svg', 'actors.mmd', ...files, 'README.md'];
+    expect(said).toEqual(all.map((file) => `wrote visualizations/${file}`));
+    expect(readFileSync(at('visualizations/turn.mmd'), 'utf8')).toContain('accTitle: turn');
+    expect(JSON.parse(readFileSync(at('visualizations/turn.json'), 'utf8')).id).toBe('turn');
     const gallery = readFileSync(at('visualizations/README.md'), 'utf8');
-    expect(drawing).toContain('accTitle: turn');
-    expect(gallery).toContain(`\`\`\`mermaid\n${drawing}\`\`\``);
     expect(gallery).toContain('| `failed`, final |');
+    for (const file of all.slice(0, -1)) expect(gallery).toMatch(new RegExp(`[("]${file}[)"]`));
   });
 
-  test('writes only what has changed', () => {
-    charts();
+  test.each(['light', 'dark'] as const)('writes SVGs for %s pages, which name every state', async (theme) => {
+    await charts();
+    for (const machine of machines) {
+      const svg = readSvg(readFileSync(at(`visualizations/${machine.id}.${theme}.svg`), 'utf8'));
+      expect(svg.attributes.class).toBe(`chart ${theme}`);
+      for (const { key } of readChart(machine).states.slice(1)) expect(svg.text).toContain(key);
+    }
+  });
+
+  test('writes only what has changed', async () => {
+    await charts();
     writeFileSync(at('visualizations/session.mmd'), 'old');
-    charts();
+    await charts();
     expect(said).toEqual(['wrote visualizations/session.mmd']);
   });
 
-  test('with --check lists what is stale, says what to do, and writes nothing', () => {
-    charts();
-    expect(charts('--check')).toBe(0);
+  test('with --check lists what is stale, says what to do, and writes nothing', async () => {
+    await charts();
+    expect(await charts('--check')).toBe(0);
     expect(said).toEqual([]);
 
-    writeFileSync(at('visualizations/turn.mmd'), 'old');
+    writeFileSync(at('visualizations/turn.dark.svg'), 'old');
     rmSync(at('visualizations/README.md'));
-    expect(charts('--check')).toBe(1);
+    expect(await charts('--check')).toBe(1);
     expect(said).toEqual([
-      'visualizations/turn.mmd is stale: run `npm run charts`.',
+      'visualizations/turn.dark.svg is stale: run `npm run charts`.',
       'visualizations/README.md is stale: run `npm run charts`.',
     ]);
-    expect(readFileSync(at('visualizations/turn.mmd'), 'utf8')).toBe('old');
+    expect(readFileSync(at('visualizations/turn.dark.svg'), 'utf8')).toBe('old');
     expect(existsSync(at('visualizations/README.md'))).toBe(false);
   });
 
-  test('takes line ends that git has changed for the same', () => {
-    charts();
+  test('takes line ends that git has changed for the same', async () => {
+    await charts();
     const text = readFileSync(at('visualizations/turn.mmd'), 'utf8');
     writeFileSync(at('visualizations/turn.mmd'), text.replaceAll('\n', '\r\n'));
-    expect(charts('--check')).toBe(0);
+    expect(await charts('--check')).toBe(0);
   });
 
-  test('puts the chart of the turn between its marks in the README, and leaves the rest', () => {
+  test('puts the chart of the turn between its marks in the README, and leaves the rest', async () => {
     writeFileSync(at('README.md'), 'Before\n<!-- chart:turn -->\nold\n<!-- /chart:turn -->\nAfter\n');
-    charts();
-    const drawing = readFileSync(at('visualizations/turn.mmd'), 'utf8');
-    expect(readFileSync(at('README.md'), 'utf8')).toBe(
-      `Before\n<!-- chart:turn -->\n\`\`\`mermaid\n${drawing}\`\`\`\n<!-- /chart:turn -->\nAfter\n`,
+    await charts();
+    const readme = readFileSync(at('README.md'), 'utf8');
+    expect(readme).toMatch(
+      /^Before\n<!-- chart:turn -->\n<picture>\n(?:.*\n)+<\/picture>\n<!-- \/chart:turn -->\nAfter\n$/,
     );
-    expect(charts('--check')).toBe(0);
+    const shown = [...readme.matchAll(/(?:src|srcset)="([^"]*)"/g)].map(([, file]) => file);
+    expect(shown).toEqual(['visualizations/turn.dark.svg', 'visualizations/turn.light.svg']);
+    expect(shown.every((file = '') => existsSync(at(file)))).toBe(true);
+    expect(await charts('--check')).toBe(0);
   });
 
-  test('leaves a README without marks as it is, and refuses one with half of them', () => {
+  test('leaves a README without marks as it is, and refuses one with half of them', async () => {
     writeFileSync(at('README.md'), 'No chart.\n');
-    charts();
+    await charts();
     expect(readFileSync(at('README.md'), 'utf8')).toBe('No chart.\n');
 
     writeFileSync(at('README.md'), '<!-- chart:turn -->\n');
-    expect(() => charts()).toThrow('README.md needs <!-- chart:turn -->, and <!-- /chart:turn --> after it.');
+    await expect(charts()).rejects.toThrow('README.md needs <!-- chart:turn -->, and <!-- /chart:turn --> after it.');
   });
 });

@@ -167,6 +167,22 @@ describe('readChart', () => {
     expect(targets).toEqual([['here'], ['here'], ['m.a.b.c'], []]);
   });
 
+  test('finds the target of a history state whose name has a dot, as XState does', () => {
+    const machine = createMachine({
+      id: 'm',
+      initial: 'a.b',
+      states: {
+        'a.b': { initial: 'c.d', states: { 'c.d': {} } },
+        byName: { type: 'history', target: 'a\\.b.c\\.d' },
+        byId: { type: 'history', target: '#m.a\\.b' },
+      },
+    });
+
+    const targets = readChart(machine).states.flatMap(({ history }) => history?.targets ?? []);
+
+    expect(targets).toEqual(['m.a.b.c.d', 'm.a.b']);
+  });
+
   describe('refuses a machine that leads to a state that does not exist', () => {
     test('by a transition, where XState lets it pass', () => {
       const machine = createMachine({ id: 'm', initial: 'a', states: { a: { on: { x: 'toString' } } } });

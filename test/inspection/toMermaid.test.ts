@@ -1,9 +1,9 @@
-import { type MermaidOptions, toMermaid } from 'turnchart/inspection';
+import { type ChartOptions, toMermaid } from 'turnchart/inspection';
 import { describe, expect, test } from 'vitest';
 import { type AnyStateMachine, createMachine } from 'xstate';
 
 /** What is drawn, without the lines that every drawing begins with. */
-function draw(machine: AnyStateMachine, options?: MermaidOptions): string {
+function draw(machine: AnyStateMachine, options?: ChartOptions): string {
   const [type, title, ...lines] = toMermaid(machine, options).trimEnd().split('\n');
   expect([type, title]).toEqual(['stateDiagram-v2', `  accTitle: ${machine.id}`]);
   return lines.map((line) => line.slice(2)).join('\n');
@@ -350,7 +350,7 @@ describe('toMermaid', () => {
       },
     });
 
-    expect(draw(machine, { descriptions: true, actions: true, direction: 'LR' })).toBe(
+    expect(draw(machine, { descriptions: true, actions: true, direction: 'left-to-right' })).toBe(
       text(
         'direction LR',
         '[*] --> a',
