@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { explainModels } from './model.ts';
+import { parseProblem } from './parseProblem.ts';
 
 /** What a command line asks for. */
 export type Command =
@@ -9,7 +10,17 @@ export type Command =
   | ChatCommand
   | { readonly type: 'models' }
   | ReplayCommand
+  | ChartCommand
   | { readonly type: 'wrong'; readonly message: string };
+
+/** Reads its own words. */
+export interface ChartCommand {
+  readonly type: 'chart';
+  readonly words: readonly string[];
+}
+
+/** What the options here are for. */
+type ParsedCommand = Exclude<Command, ChartCommand>;
 
 export interface RunCommand {
   readonly type: 'run';
@@ -36,12 +47,13 @@ export interface ReplayCommand {
 }
 
 /** Commands that are to come: they would be taken for questions. */
-const later: ReadonlySet<string> = new Set('serve acp sessions chart paths inspect'.split(' '));
+const later: ReadonlySet<string> = new Set('serve acp sessions paths inspect'.split(' '));
 
 export const usage = `Usage: turnchart [run] [options] "question"    one turn
        turnchart [chat] [options]              a conversation
        turnchart models                        which models can be used, and what is missing
        turnchart replay [options] <file>       a recording, played again
+       turnchart chart [options] <machine>     the chart of a machine
 
 A turn prints its answer; tool calls, states and usage go to standard error.
 
@@ -80,6 +92,8 @@ type Values = { readonly json?: boolean | undefined } & {
 
 /** Reads the words after `turnchart`. Never throws: what is wrong is a command of its own, with one line that says so. */
 export function readArguments(words: readonly string[]): Command {
+  const [first, ...others] = words;
+  if (first === 'chart') return { type: first, words: others };
   try {
     const { values, positionals } = parseArgs({
       args: [...words],
@@ -98,15 +112,12 @@ export function readArguments(words: readonly string[]): Command {
     const command = toCommand(positionals, values);
     return refuseForeignOptions(command, values) ?? command;
   } catch (error) {
-    if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')))
-      throw error;
-    // the rest of Node's message explains itself with examples that do not fit
-    return wrong(`${error.message.split(/\. |\n/, 1)[0]?.replace(/\.$/, '')}. See turnchart --help.`);
+    return wrong(`${parseProblem(error)} See turnchart --help.`);
   }
 }
 
-/** A single word may be a command; several are a question, unless the first one is `run` or `replay`. */
-function toCommand(positionals: readonly string[], values: Values): Command {
+/** A single word may be a command; several are a question, unless the first one is `run`, `replay` or `chart`. */
+function toCommand(positionals: readonly string[], values: Values): ParsedCommand {
   const [first, ...others] = positionals;
   if (first === 'run') return toRun(others, true, values);
   if (first === 'replay') return toReplay(others, values);
@@ -119,7 +130,7 @@ function toCommand(positionals: readonly string[], values: Values): Command {
   return toRun(positionals, false, values);
 }
 
-function toRun(words: readonly string[], isExplicit: boolean, values: Values): Command {
+function toRun(words: readonly string[], isExplicit: boolean, values: Values): ParsedCommand {
   const options = { isExplicit, json: values.json ?? false, ...session(values) };
   const [first] = words;
   if (first === undefined) return { type: 'run', ...options };
@@ -129,7 +140,7 @@ function toRun(words: readonly string[], isExplicit: boolean, values: Values): C
   return { type: 'run', question, ...options };
 }
 
-function toReplay(files: readonly string[], { speed = '1', json = false }: Values): Command {
+function toReplay(files: readonly string[], { speed = '1', json = false }: Values): ParsedCommand {
   const [file] = files;
   if (file === undefined || files.length > 1) {
     return wrong('"turnchart replay" takes one file. To ask that as a question: turnchart run replay …');
@@ -145,7 +156,7 @@ function session({ model = 'simulated', record }: Values): Pick<RunCommand, 'mod
   return { model, ...(record !== undefined && { record }) };
 }
 
-function refuseForeignOptions({ type }: Command, values: Values): Command | undefined {
+function refuseForeignOptions({ type }: ParsedCommand, values: Values): ParsedCommand | undefined {
   if (type === 'wrong' || type === 'help' || type === 'version') return undefined;
   const own: readonly string[] = optionsOf[type];
   const foreign = (['model', 'record', 'json', 'speed'] as const).find(
@@ -155,6 +166,6 @@ function refuseForeignOptions({ type }: Command, values: Values): Command | unde
   return wrong(`"turnchart ${type}" has no option --${foreign}. See turnchart --help.`);
 }
 
-function wrong(message: string): Command {
+function wrong(message: string): ParsedCommand {
   return { type: 'wrong', message };
 }

@@ -36,6 +36,8 @@ async function main(words: readonly string[]): Promise<number> {
     case 'models':
       terminal.write(listModels(process.env));
       return exitCodes.completed;
+    case 'chart':
+      return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);
     case 'wrong':
       return refuse(command.message);
     case 'replay': {

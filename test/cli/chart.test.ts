@@ -9,6 +9,7 @@ import { Terminal } from '../../src/cli/terminal.ts';
 import { sessionMachine } from '../../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../src/machines/turnMachine.ts';
+import { turnchart } from './turnchart.ts';
 
 class Sink extends Writable {
   readonly isTTY: boolean = false;
@@ -156,5 +157,31 @@ describe('turnchart chart', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(message);
     expect(stderr.trimEnd()).not.toContain('\n');
+  });
+});
+
+describe('turnchart chart', () => {
+  test('prints a chart', async () => {
+    const { code, stdout } = await turnchart(['chart', 'turn', '--collapsed', '1', '--direction', 'left-to-right']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('direction LR');
+    expect(stdout).toContain('working : 4 states inside');
+  });
+
+  test('tells what it takes', async () => {
+    expect((await turnchart(['chart', '--help'])).stdout).toContain('Usage: turnchart chart [options] <machine>');
+  });
+
+  test.each([
+    [['chart'], '"turnchart chart" takes one machine. See turnchart chart --help.'],
+    [['chart', 'turn', 'session'], '"turnchart chart" takes one machine. See turnchart chart --help.'],
+    [['chart', 'turn', '--format', 'png'], '--format png: it is mermaid, svg, json. See turnchart chart --help.'],
+    [['chart', 'turn', '--theme', 'pink'], '--theme pink: it is light, dark. See turnchart chart --help.'],
+    [['chart', 'turn', '--json'], "Unknown option '--json'. See turnchart chart --help."],
+    [['chart', 'turn', '--region', 'nope'], 'There is no region "nope".'],
+  ])('says what is wrong with %j', async (words, problem) => {
+    const { code, stderr } = await turnchart(words);
+    expect(code).toBe(2);
+    expect(stderr).toContain(problem);
   });
 });
