@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from './clock.ts';
+import type { Store } from './durability/store.ts';
 import type { TurnEvent } from './events.ts';
+import { Keeper } from './keeper.ts';
 import { createHistory, emptyHistory } from './machines/history.ts';
 import type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 import { sessionMachine } from './machines/sessionMachine.ts';
@@ -11,7 +13,7 @@ import type { InferSchema, Schema } from './schema.ts';
 import type { Pricing } from './services/callModel.ts';
 import type { RetryPolicy } from './services/retryPolicy.ts';
 import { services } from './services/services.ts';
-import { Session, type SessionSetup } from './session.ts';
+import { type Kept, Session, type SessionSetup } from './session.ts';
 import type { AnyTool, ToolContext } from './tool.ts';
 import { transcriptProblems } from './transcript.ts';
 import type { TurnResult } from './turn.ts';
@@ -54,6 +56,8 @@ export interface AgentOptions<
   readonly pricing?: Pricing;
   /** What the time is read from and waited with. @default the platform's */
   readonly clock?: Clock;
+  /** Where sessions are kept beyond this process. @default nowhere */
+  readonly store?: Store;
 }
 
 /** What takes the context that a tool wants; a tool of unknown type takes any. */
@@ -84,8 +88,10 @@ export interface RunOptions {
 export interface SessionOptions {
   /** Stands in every event. @default a random one */
   readonly id?: string;
-  /** A conversation to go on with. @default none */
+  /** A conversation to go on with; for a session that the store does not have. @default none */
   readonly messages?: readonly Message[];
+  /** Whether a turn whose process ended in its middle goes on by itself, or waits for `resume()`. @default 'auto' */
+  readonly resume?: 'auto' | 'manual';
 }
 
 /** What sessions share: model, instructions, tools, limits. */
@@ -97,8 +103,17 @@ export interface Agent<TContext = unknown, TOutput = undefined> {
    * @throws AgentError of the kind that says how the turn ended, if not with an answer
    */
   run(input: UserInput, ...options: Arguments<RunOptions, TContext>): Promise<TurnResult<TOutput>>;
-  /** Opens a conversation. */
+  /**
+   * Opens a conversation: a new one, or with `id` one that the store has.
+   *
+   * @throws SessionLockedError where another process has it open; Error where the store answers later, as those over a
+   * network do: use `open()`
+   */
   session(...options: Arguments<SessionOptions, TContext>): Session<TOutput>;
+  /** Opens a conversation, with any store. */
+  open(...options: Arguments<SessionOptions, TContext>): Promise<Session<TOutput>>;
+  /** Opens all sessions of the store that were in a turn when their process ended, but for those that others have open. */
+  recover(...options: Arguments<Pick<SessionOptions, 'resume'>, TContext>): Promise<readonly Session<TOutput>[]>;
   /** Closes all sessions that are at work, and takes no more. */
   close(): Promise<void>;
 }
@@ -124,25 +139,17 @@ export function createAgent<
 class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   readonly name: string;
   readonly #setup: SessionSetup;
+  readonly #keeper: Keeper | undefined;
   readonly #busy = new Set<{ close(): Promise<void> }>();
   #isClosed = false;
 
   constructor(options: AgentOptions<readonly AnyTool[], Schema | undefined>) {
-    const { name = 'agent', clock = systemClock, cancelNotes = true, retries, modelRetry } = options;
-    const { maxOutputChars, lastStep: _, ...limits } = options.limits ?? {};
-    const turn = turnMachine.provide(services({ ...options, ...(maxOutputChars !== undefined && { maxOutputChars }) }));
+    const { name = 'agent', clock = systemClock } = options;
     this.name = name;
+    this.#keeper = options.store && new Keeper(options.store, options.tools ?? []);
     this.#setup = {
       agent: name,
-      machine: sessionMachine.provide({ actors: { turn } }),
-      input: {
-        cancelNotes,
-        turn: {
-          limits,
-          ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
-          ...(retries !== undefined && { retries }),
-        },
-      },
+      ...assembleSession(options),
       model: describeModel(options.model),
       clock,
       onBusy: (session, isBusy) => {
@@ -157,7 +164,9 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     checkNames('run()', others, ['output', 'limits']);
     if (onEvent !== undefined && typeof onEvent !== 'function')
       throw new TypeError('run(): `onEvent` is not a function.');
-    const session = this.#open(undefined, context, []);
+    const opening = this.#check('run()', { context });
+    const kept = this.#keeper && (await this.#keeper.take(opening.id, opening.resume));
+    const session = this.#open(opening, kept);
     if (onEvent !== undefined) session.on('*', onEvent);
     try {
       return await session.send(input, signal === undefined ? {} : { signal }).result;
@@ -167,9 +176,35 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   }
 
   session(...[options]: Arguments<SessionOptions, TContext>): Session<TOutput> {
-    const { id, messages = [], context, ...others } = options ?? {};
-    checkNames('session()', others, ['resume']);
-    return this.#open(id, context, messages);
+    const opening = this.#check('session()', options ?? {});
+    if (this.#keeper === undefined) return this.#open(opening);
+    return this.#open(opening, this.#keeper.takeAtOnce(opening.id, opening.resume));
+  }
+
+  async open(...[options]: Arguments<SessionOptions, TContext>): Promise<Session<TOutput>> {
+    const opening = this.#check('open()', options ?? {});
+    return this.#open(opening, await this.#keeper?.take(opening.id, opening.resume));
+  }
+
+  async recover(
+    ...[options]: Arguments<Pick<SessionOptions, 'resume'>, TContext>
+  ): Promise<readonly Session<TOutput>[]> {
+    const { resume = 'auto', context, ...others } = options ?? {};
+    checkNames('recover()', others, []);
+    if (this.#keeper === undefined)
+      throw new Error(`Agent "${this.name}" has no \`store\`: there is nothing to recover.`);
+    const sessions: Session<TOutput>[] = [];
+    for (const id of await this.#keeper.unfinished()) {
+      // none goes on before all are open and listened to
+      const kept = await this.#keeper.takeIfFree(id, 'manual');
+      if (kept !== undefined) sessions.push(this.#open({ id, context, messages: [], resume }, kept));
+    }
+    if (resume === 'auto') {
+      this.#setup.clock.setTimeout(() => {
+        for (const session of sessions) session.resume();
+      }, 0);
+    }
+    return sessions;
   }
 
   async close(): Promise<void> {
@@ -177,16 +212,58 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     await Promise.all([...this.#busy].map((session) => session.close()));
   }
 
-  #open(id: string | undefined, context: unknown, messages: readonly Message[]): Session<TOutput> {
+  #check(where: string, options: SessionOptions & { readonly context?: unknown }): Opening {
+    const { id, messages = [], context, resume = 'auto', ...others } = options;
+    checkNames(where, others, []);
     if (this.#isClosed) throw new Error(`Agent "${this.name}" is closed: it opens no more sessions.`);
-    if (id !== undefined && (typeof id !== 'string' || id === ''))
-      throw new TypeError('session(): `id` must be a text.');
-    if (!Array.isArray(messages)) throw new TypeError('session(): `messages` must be an array of messages.');
+    if (id !== undefined && (typeof id !== 'string' || id === '')) {
+      throw new TypeError(`${where}: \`id\` must be a text.`);
+    }
+    if (!Array.isArray(messages)) throw new TypeError(`${where}: \`messages\` must be an array of messages.`);
+    if (resume !== 'auto' && resume !== 'manual') {
+      throw new TypeError(`${where}: \`resume\` must be 'auto' or 'manual'.`);
+    }
     const [problem] = transcriptProblems(messages);
-    if (problem !== undefined) throw new TypeError(`session(): \`messages\` cannot be gone on with: ${problem}.`);
-    const history = messages.length === 0 ? emptyHistory : createHistory(messages);
-    return new Session<TOutput>(this.#setup, id ?? `session_${crypto.randomUUID()}`, context, history);
+    if (problem !== undefined) throw new TypeError(`${where}: \`messages\` cannot be gone on with: ${problem}.`);
+    return { id: id ?? `session_${crypto.randomUUID()}`, messages, context, resume };
   }
+
+  #open({ id, messages, context }: Opening, kept?: Kept): Session<TOutput> {
+    if (kept?.stored !== undefined && messages.length > 0) {
+      void kept.lock.release();
+      throw new TypeError(`session(): the store has "${id}" already: leave \`messages\` out to go on with it.`);
+    }
+    const history = messages.length === 0 ? emptyHistory : createHistory(messages);
+    return new Session<TOutput>(this.#setup, id, context, history, kept);
+  }
+}
+
+/** What a session is opened with, checked. */
+interface Opening {
+  readonly id: string;
+  readonly messages: readonly Message[];
+  readonly context: unknown;
+  readonly resume: 'auto' | 'manual';
+}
+
+/** The machines of an agent's sessions, with its model and its tools bound, and what they are given. */
+export function assembleSession(
+  options: AgentOptions<readonly AnyTool[], Schema | undefined>,
+): Pick<SessionSetup, 'machine' | 'input'> {
+  const { cancelNotes = true, retries, modelRetry } = options;
+  const { maxOutputChars, lastStep: _, ...limits } = options.limits ?? {};
+  const turn = turnMachine.provide(services({ ...options, ...(maxOutputChars !== undefined && { maxOutputChars }) }));
+  return {
+    machine: sessionMachine.provide({ actors: { turn } }),
+    input: {
+      cancelNotes,
+      turn: {
+        limits,
+        ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
+        ...(retries !== undefined && { retries }),
+      },
+    },
+  };
 }
 
 /** What the machines decide by; the rest, functions among it, belongs to the service. */

@@ -87,7 +87,7 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
 }
 
 /** The end of a turn of which nothing is known. */
-function endOf(turnId: string, history: History, failure: Failure): TurnOutput {
+export function endOf(turnId: string, history: History, failure: Failure): TurnOutput {
   const nothing = { steering: [], usage: noUsage, cost: undefined, steps: 0, durationMs: 0 };
   return { status: 'failed', failure, stopReason: 'failed', turnId, history, historyStart: history.length, ...nothing };
 }

@@ -1,7 +1,7 @@
 import { type Clock, waitUntil } from './clock.ts';
-import { type RunningEffect, runEffect } from './effects.ts';
+import { type EffectResult, type RunningEffect, runEffect, type StartedEffect } from './effects.ts';
 import type { TurnEvent } from './events.ts';
-import type { Command, Host, HostInput } from './host.ts';
+import type { Command, Host, HostInput, HostTimer } from './host.ts';
 
 export interface DriverOptions {
   readonly clock: Clock;
@@ -11,6 +11,11 @@ export interface DriverOptions {
   readonly onEvent: (event: TurnEvent) => void;
   /** The machines broke; the host takes no more inputs. */
   readonly onBroken: (error: unknown) => void;
+  /**
+   * Runs something as soon as everything that has happened so far would survive the end of the process: effects begin
+   * only then. @default at once
+   */
+  readonly whenSafe?: (run: () => void) => void;
 }
 
 /**
@@ -47,6 +52,24 @@ export class Driver {
   /** Tells the events that wait, and begins what has begun; for a host that was not empty when it came. */
   flush(): void {
     if (!this.#isDraining) this.#drain();
+  }
+
+  /**
+   * Goes on where a replay has ended. An effect that had begun already is run again, unless it is known what becomes of
+   * it without that.
+   */
+  resume(resultOf: (effect: StartedEffect) => EffectResult | undefined): void {
+    for (const effect of [...this.host.effects.values()]) {
+      const result = resultOf(effect);
+      if (result === undefined) this.#start([effect], []);
+      else {
+        // what was shown of an answer is not known any more, so it counts as shown
+        const reportedAt = effect.kind === 'callModel' ? { reportedAt: this.#options.clock.now() } : {};
+        this.#take({ type: 'settled', effect: effect.id, result, ...reportedAt });
+      }
+    }
+    this.#start([], [...this.host.timers.values()]);
+    if (this.host.awaitsStart) this.#startSoon();
   }
 
   /** Stops everything; nothing is told any more. */
@@ -107,14 +130,27 @@ export class Driver {
     }
   }
 
-  /** Whether there was anything to begin. */
+  /** Whether anything has begun. */
   #begin(): boolean {
     if (this.#isStopped) return false;
-    const begun = this.host.takeBegun();
-    for (const effect of begun) {
+    const effects = this.host.takeBegun();
+    const timers = this.host.takeArmed();
+    if (effects.length === 0 && timers.length === 0) return false;
+    const { whenSafe } = this.#options;
+    if (whenSafe === undefined) {
+      this.#start(effects, timers);
+      return true;
+    }
+    whenSafe(() => this.#start(effects, timers));
+    return false;
+  }
+
+  #start(effects: readonly StartedEffect[], timers: readonly HostTimer[]): void {
+    if (this.#isStopped) return;
+    for (const effect of effects) {
       const { id } = effect;
       // one that began before it may have cancelled the turn
-      if (this.host.effects.get(id) !== effect) continue;
+      if (this.host.effects.get(id) !== effect || this.#running.has(id)) continue;
       runEffect(effect, this.#options, {
         begin: (running) => this.#running.set(id, running),
         report: (report) => this.#take({ type: 'reported', effect: id, report }),
@@ -127,8 +163,9 @@ export class Driver {
         },
       });
     }
-    const armed = this.host.takeArmed();
-    for (const { id, dueAt } of armed) {
+    for (const timer of timers) {
+      const { id, dueAt } = timer;
+      if (this.host.timers.get(id) !== timer || this.#timers.has(id)) continue;
       this.#timers.set(
         id,
         waitUntil(this.#options.clock, dueAt, () => {
@@ -137,7 +174,6 @@ export class Driver {
         }),
       );
     }
-    return begun.length > 0 || armed.length > 0;
   }
 
   #clearTimer(id: string): void {

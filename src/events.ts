@@ -453,7 +453,7 @@ export type ToolOutcome =
       readonly type: 'failed';
       readonly output: ToolOutput;
       readonly failure: Failure;
-      readonly synthesized?: 'timed_out' | 'not_started';
+      readonly synthesized?: 'timed_out' | 'not_started' | 'interrupted';
     };
 
 /** Everything that can be said to the turn machine: commands, and what its tool calls report. */

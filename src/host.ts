@@ -311,11 +311,17 @@ function pathOf(actor: AnyActorRef): string {
   return actor._parent === undefined ? 'session' : `${pathOf(actor._parent)}/${actor.id}`;
 }
 
-/** A host rebuilt from its rows, with the same states, effects and timers; and where history disagrees with it, if it does. */
-export function refold(
-  options: HostOptions,
-  rows: readonly Row[],
-): { readonly host: Host; readonly divergence?: string } {
+/** What a replay has come to. */
+export interface Refolded {
+  readonly host: Host;
+  /** Where history and machines disagree, if they do. */
+  readonly divergence?: string;
+  /** Rows up to there. */
+  readonly agreed: number;
+}
+
+/** A host rebuilt from its rows, with the same states, effects and timers. */
+export function refold(options: HostOptions, rows: readonly Row[]): Refolded {
   const host = new Host(options);
   for (const [index, row] of rows.entries()) {
     const began = host.apply(row.input, row.at);
@@ -323,8 +329,11 @@ export function refold(
     host.takeArmed();
     if (began.join() !== row.began.join()) {
       const divergence = `Row ${index + 1} (${row.input.type}) began [${row.began}], now it begins [${began}].`;
-      return { host, divergence };
+      return { host, divergence, agreed: index };
+    }
+    if (host.error !== undefined) {
+      return { host, divergence: `Row ${index + 1} broke the machines: ${String(host.error)}`, agreed: index };
     }
   }
-  return host.error === undefined ? { host } : { host, divergence: `The machines broke: ${String(host.error)}` };
+  return { host, agreed: rows.length };
 }

@@ -14,17 +14,9 @@ const known = [
   'cancelNotes',
   'pricing',
   'clock',
-] as const;
-const notYet = [
-  'prepareStep',
-  'output',
-  'validateOutput',
-  'compaction',
-  'guardrails',
-  'approval',
   'store',
-  'inspect',
 ] as const;
+const notYet = ['prepareStep', 'output', 'validateOutput', 'compaction', 'guardrails', 'approval', 'inspect'] as const;
 const knownLimits = [
   'maxSteps',
   'lastStep',
@@ -61,7 +53,7 @@ type Options = { readonly [name: string]: unknown };
 export function checkAgentOptions(options: unknown): void {
   if (!isObject(options)) throw new TypeError('createAgent() takes an object: { model, tools, … }.');
   checkKnown('createAgent()', options, known, notYet);
-  const { model, name, instructions, tools, toolChoice, settings, retries, modelRetry, limits, pricing, clock } =
+  const { model, name, instructions, tools, toolChoice, settings, retries, modelRetry, limits, pricing, clock, store } =
     options;
   if (!isObject(model)) throw new TypeError('createAgent(): `model` is missing: give it a model of an adapter.');
   if (typeof model.stream !== 'function') throw new TypeError('createAgent(): `model` has no `stream` function.');
@@ -95,6 +87,15 @@ export function checkAgentOptions(options: unknown): void {
   }
   if (isObject(limits) && limits.maxCost !== undefined && pricing === undefined) {
     throw new TypeError('createAgent(): `limits.maxCost` needs `pricing`, or no cost is ever known.');
+  }
+  if (store !== undefined) {
+    for (const method of ['lock', 'read', 'write', 'list'] as const) {
+      if (!isObject(store) || typeof store[method] !== 'function') {
+        throw new TypeError(
+          `createAgent(): \`store\` has no \`${method}\` function: give it memoryStore() or sqliteStore(path).`,
+        );
+      }
+    }
   }
   if (clock !== undefined) {
     for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {

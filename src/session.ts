@@ -1,19 +1,24 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { Actor } from 'xstate';
-import { rescue } from './brokenTurn.ts';
+import { endOf, type Rescue, rescue } from './brokenTurn.ts';
 import type { Clock } from './clock.ts';
 import { Driver } from './driver.ts';
+import type { SessionState, StoredSession, StoreLock } from './durability/store.ts';
+import type { EffectResult, StartedEffect } from './effects.ts';
 import { isTerminal, type TurnEvent, type TurnEventType } from './events.ts';
-import { describeError } from './failure.ts';
-import { type Command, Host, type Row, type SessionLogic } from './host.ts';
+import { describeError, type Failure } from './failure.ts';
+import { type Command, Host, type HostOptions, type Row, refold, type SessionLogic } from './host.ts';
+import { Journal, type StoreWriter } from './journal.ts';
 import type { Json } from './json.ts';
-import { type History, messagesOf } from './machines/history.ts';
+import { createHistory, type History, messagesOf } from './machines/history.ts';
 import type { SessionMachineInput } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
+import { machineVersion } from './machines/version.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
-import type { Usage } from './model.ts';
+import { noUsage, type Usage } from './model.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
+import { divergedFailure, lostFailure, recoverySource, stuckIn, whatIsLeft } from './reopening.ts';
 import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
@@ -44,6 +49,18 @@ export interface SessionSetup {
   readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
 }
 
+/** Where a session is kept beyond the process. */
+export interface Kept {
+  readonly writer: StoreWriter;
+  readonly lock: StoreLock;
+  /** What is there of it; nothing for a new one. */
+  readonly stored: StoredSession | undefined;
+  /** What becomes of an effect that had begun when the process ended. */
+  readonly resultOf: (effect: StartedEffect) => EffectResult | undefined;
+  /** Whether an unfinished turn goes on by itself. */
+  readonly resume: 'auto' | 'manual';
+}
+
 /** What a session begins with. */
 interface Past extends Pick<SessionMachineInput, 'usage' | 'cost'> {
   readonly history: History;
@@ -68,17 +85,30 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   readonly #context: unknown;
   readonly #listeners = new Map<TurnEventType | '*', Set<Listener<never>>>();
   readonly #turns = new Map<string, Turn<TOutput>>();
+  /** Turns that have ended, of which nobody is told how before that is safe. */
+  readonly #ending = new Map<string, Turn<TOutput>>();
   readonly #recorders = new Set<Recorder>();
+  readonly #kept: Kept | undefined;
+  readonly #journal: Journal | undefined;
   #driver: Driver;
+  /** Reopened in the middle of a turn, which waits for `resume()`. */
+  #isHeld = false;
+  #isLost = false;
+  #endedTurns: number;
   #closing: Promise<void> | undefined;
   #whenIdle: (() => void)[] = [];
 
   /** @internal */
-  constructor(setup: SessionSetup, id: string, context: unknown, history: History) {
+  constructor(setup: SessionSetup, id: string, context: unknown, history: History, kept?: Kept) {
     this.id = id;
     this.#setup = setup;
     this.#context = context;
-    this.#driver = this.#drive({ history, seq: 0 });
+    this.#kept = kept;
+    this.#endedTurns = kept?.stored?.state.turns ?? 0;
+    this.#journal = kept && this.#openJournal(kept, history);
+    const { rows = [] } = kept?.stored ?? {};
+    const past = kept?.stored === undefined ? { history, seq: 0 } : pastOf(kept.stored);
+    this.#driver = rows.length === 0 ? this.#drive(this.#host(past)) : this.#reopen(past, rows);
   }
 
   /**
@@ -98,7 +128,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     if (this.#closing !== undefined) {
       throw new Error(`Session "${this.id}" is closed: it takes no more messages. Open another with agent.session().`);
     }
-    const turn = new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
+    const turn = this.#handle(turnId);
     this.#turns.set(turnId, turn);
     this.#command({ type: 'session.send', turnId, message });
     if (signal !== undefined) this.#followSignal(turn, signal);
@@ -125,6 +155,28 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   /** Ends the running turn. Does nothing, successfully, where none runs. */
   cancel(reason?: string): Admission {
     return this.#cancel(undefined, reason);
+  }
+
+  /**
+   * Goes on with a turn that was unfinished when its process ended; only where the session was opened with
+   * `resume: 'manual'`.
+   */
+  resume(): Admission {
+    const { resultOf } = this.#kept ?? {};
+    if (!this.#isHeld || resultOf === undefined) return refuse(`Session "${this.id}" has no turn to be resumed.`);
+    this.#isHeld = false;
+    this.#command({
+      type: 'session.diagnose',
+      source: recoverySource,
+      message: whatIsLeft(this.#driver.host, resultOf),
+    });
+    this.#driver.resume(resultOf);
+    return accepted;
+  }
+
+  /** The turns that run and wait, in their order; those included that a process before this one began. */
+  get turns(): readonly Turn<TOutput>[] {
+    return [...this.#turns.values()];
   }
 
   /** Approves a tool call that waits for approval. */
@@ -176,7 +228,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     }
     const own: Recorder = (entry) => recorder(entry);
     this.#recorders.add(own);
-    this.#driver.host.onRow = this.#recordRow;
+    this.#driver.host.onRow = this.#takeRow;
     this.#enter(own, this.#startEntry());
     return toUnsubscribe(() => this.#recorders.delete(own));
   }
@@ -258,43 +310,69 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       this.#command({ type: 'session.close' });
       await idle;
     }
+    // what is kept is to be gone on with
+    this.#journal?.close();
     this.#command({ type: 'session.close' });
     this.#driver.stop();
     this.#setup.onBusy(this, false);
+    await this.#kept?.lock.release();
   }
 
-  #drive({ seq, ...past }: Past): Driver {
-    const { machine, input, agent, clock } = this.#setup;
-    const host = new Host({ machine, input: { ...input, ...past, sessionId: this.id }, agent, seq });
+  #options({ seq, ...past }: Past): HostOptions {
+    const { machine, input, agent } = this.#setup;
+    return { machine, input: { ...input, ...past, sessionId: this.id }, agent, seq };
+  }
+
+  #host(past: Past): Host {
+    return new Host(this.#options(past));
+  }
+
+  #drive(host: Host): Driver {
+    const journal = this.#journal;
+    if (journal !== undefined) host.onRow = this.#takeRow;
     return new Driver(host, {
-      clock,
+      clock: this.#setup.clock,
       context: this.#context,
       onEvent: (event) => this.#tell(event),
-      onBroken: (error) => this.#restart(error),
+      onBroken: (error) => this.#restart(internalFailure(describeError(error))),
+      ...(journal !== undefined && { whenSafe: journal.whenSafe }),
     });
   }
 
   #tell(event: TurnEvent): void {
     this.#record({ type: 'event', event });
+    if (event.type === 'session.idle') this.#checkpoint();
     const turn = event.turnId === undefined ? undefined : this.#turns.get(event.turnId);
     turn?.push(event);
-    if (isTerminal(event) && event.turnId !== undefined) this.#endTurn(event.turnId);
+    if (isTerminal(event) && event.turnId !== undefined) {
+      this.#endedTurns += 1;
+      this.#endTurn(event.turnId);
+    }
     this.#notify(event.type, event);
     this.#notify('*', event);
     if (event.type !== 'session.idle') return;
     this.#setup.onBusy(this, this.#currentTurnId() !== undefined);
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
-    for (const resolve of waiting) resolve();
+    this.#whenSafe(() => {
+      for (const resolve of waiting) resolve();
+    });
   }
 
   /** Turns that began by steering have no handle, but an output like any other. */
   #endTurn(turnId: string): void {
     const { outputs } = this.#driver.host;
     const output = outputs.get(turnId);
-    if (output !== undefined) this.#turns.get(turnId)?.end(toOutcome(output) as TurnOutcome<TOutput>);
+    const turn = this.#turns.get(turnId);
     outputs.delete(turnId);
     this.#turns.delete(turnId);
+    if (output === undefined || turn === undefined) return;
+    // whoever acts on how it ended can rely on it
+    this.#ending.set(turnId, turn);
+    this.#whenSafe(() => {
+      this.#ending.delete(turnId);
+      turn.end(toOutcome(output) as TurnOutcome<TOutput>);
+    });
   }
 
   #notify(type: TurnEventType | '*', event: TurnEvent): void {
@@ -333,7 +411,10 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     };
   }
 
-  #recordRow = (row: Row): void => this.#record({ type: 'row', ...row });
+  #takeRow = (row: Row): void => {
+    this.#journal?.keep(row);
+    this.#record({ type: 'row', ...row });
+  };
 
   #record(entry: RecordingEntry): void {
     for (const recorder of this.#recorders) this.#enter(recorder, entry);
@@ -350,21 +431,78 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     }
   }
 
-  /** The machines broke: their turn is closed in their stead, and new ones go on with the turns that wait. */
-  #restart(error: unknown): void {
+  #openJournal({ writer, stored }: Kept, history: History): Journal {
+    const position = {
+      rows: (stored?.rowIndex ?? 0) + (stored?.rows.length ?? 0),
+      messages: stored?.messages.length ?? 0,
+    };
+    const begin = () => ({ at: this.#setup.clock.now(), history, state: this.#state(noUsage, undefined, 0) });
+    return new Journal(writer, this.id, position, {
+      ...(stored === undefined && { begin }),
+      onLost: (error) => this.#lose(error),
+    });
+  }
+
+  /** A session that did not rest when its process ended: its machines go the same way again, up to where they were. */
+  #reopen(past: Past, texts: readonly string[]): Driver {
+    const rows = texts.map((text) => JSON.parse(text) as Row);
+    const { host, divergence, agreed } = refold(this.#options(past), rows);
+    const failure = divergence === undefined ? stuckIn(rows) : divergedFailure(divergence);
+    if (failure !== undefined) {
+      const driver = this.#drive(
+        divergence === undefined ? host : refold(this.#options(past), rows.slice(0, agreed)).host,
+      );
+      this.#soon(() => this.#restart(failure));
+      return driver;
+    }
+    const { queue } = host.actor.getSnapshot().context;
+    for (const { turnId } of queue) this.#turns.set(turnId, this.#handle(turnId));
+    for (const event of host.events.splice(0)) {
+      if (isTerminal(event)) this.#endedTurns += 1;
+      this.#turns.get(event.turnId ?? '')?.push(event);
+    }
+    host.outputs.clear();
+    const driver = this.#drive(host);
+    this.#isHeld = true;
+    if (this.#kept?.resume === 'auto') this.#soon(() => this.resume());
+    return driver;
+  }
+
+  /** When whoever opened the session listens to it. */
+  #soon(run: () => void): void {
+    this.#setup.clock.setTimeout(run, 0);
+  }
+
+  #handle(turnId: string): Turn<TOutput> {
+    return new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
+  }
+
+  #state(usage: Usage, cost: number | undefined, seq: number): SessionState {
+    const turns = this.#endedTurns;
+    return { agent: this.#setup.agent, seq, usage, ...(cost !== undefined && { cost }), turns, machineVersion };
+  }
+
+  #checkpoint(): void {
+    const { history, usage, cost } = this.#actor.getSnapshot().context;
+    const { seq } = this.#driver.host;
+    this.#journal?.checkpoint(this.#setup.clock.now(), history, this.#state(usage, cost, seq));
+  }
+
+  #whenSafe(run: () => void): void {
+    if (this.#journal === undefined || this.#isLost) run();
+    else this.#journal.whenSafe(run);
+  }
+
+  /** The machines cannot go on: their turn is closed in their stead, and new ones go on with the turns that wait. */
+  #restart(failure: Failure): void {
     const broken = this.#driver;
-    const failure = internalFailure(describeError(error));
-    const at = this.#setup.clock.now();
-    const saved = rescue(broken.host, failure, at, this.#turns.keys());
-    broken.stop();
+    const saved = this.#rescue(broken, failure);
     const { history, usage, cost } = saved;
-    this.#driver = this.#drive({ history, usage, cost, seq: broken.host.seq });
-    const { host } = this.#driver;
-    host.events.push(...broken.host.events.splice(0));
-    for (const output of saved.outputs) host.outputs.set(output.turnId, output);
-    for (const { payload, turnId } of saved.payloads) host.emit({ ...payload, at }, turnId);
+    this.#driver = this.#drive(this.#host({ history, usage, cost, seq: broken.host.seq }));
+    this.#sayFor(broken, saved);
+    this.#checkpoint();
     if (this.#recorders.size > 0) {
-      host.onRow = this.#recordRow;
+      this.#driver.host.onRow = this.#takeRow;
       this.#record(this.#startEntry());
     }
     for (const { turnId, message, cancelled } of saved.queue) {
@@ -373,6 +511,55 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     }
     this.#driver.flush();
   }
+
+  /** Something could not be kept, and the machines are ahead of what is: all turns end, and it can be opened again. */
+  #lose(error: unknown): void {
+    const failure = lostFailure(this.id, describeError(error).message);
+    const broken = this.#driver;
+    const saved = this.#rescue(broken, failure);
+    this.#isLost = true;
+    this.#closing ??= Promise.resolve(this.#kept?.lock.release());
+    const { history, usage, cost, queue } = saved;
+    const host = this.#host({ history, usage, cost, seq: broken.host.seq });
+    this.#driver = this.#drive(host);
+    for (const [turnId, turn] of this.#ending) {
+      turn.end(toOutcome(endOf(turnId, history, failure)) as TurnOutcome<TOutput>);
+    }
+    this.#ending.clear();
+    this.#sayFor(broken, saved);
+    const at = this.#setup.clock.now();
+    for (const { turnId, message } of queue) {
+      host.outputs.set(turnId, endOf(turnId, history, failure));
+      host.emit({ type: 'turn.started', messageId: message.id, at }, turnId);
+      host.emit({ type: 'turn.failed', failure, usage: noUsage, steps: 0, durationMs: 0, at }, turnId);
+    }
+    if (queue.length > 0)
+      host.emit({ type: 'session.idle', usage, ...(cost !== undefined && { cost }), at }, undefined);
+    this.#driver.flush();
+    this.#driver.command({ type: 'session.close' });
+    this.#driver.stop();
+    this.#setup.onBusy(this, false);
+  }
+
+  #rescue(broken: Driver, failure: Failure): Rescue {
+    const saved = rescue(broken.host, failure, this.#setup.clock.now(), this.#turns.keys());
+    broken.stop();
+    return saved;
+  }
+
+  /** What machines that cannot speak any more have to say. */
+  #sayFor(broken: Driver, saved: Rescue): void {
+    const { host } = this.#driver;
+    const at = this.#setup.clock.now();
+    host.events.push(...broken.host.events.splice(0));
+    for (const output of saved.outputs) host.outputs.set(output.turnId, output);
+    for (const { payload, turnId } of saved.payloads) host.emit({ ...payload, at }, turnId);
+  }
+}
+
+function pastOf({ messages, state }: StoredSession): Past {
+  const { usage, cost, seq } = state;
+  return { history: createHistory(messages), usage, cost, seq };
 }
 
 const accepted: Admission = { accepted: true };

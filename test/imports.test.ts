@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'the Store contract imports words',
   },
   agent: {
-    files: /^(agent|options|session|turn|driver|brokenTurn|index|embedding)\.ts$/,
+    files: /^(agent|options|session|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
@@ -66,6 +66,23 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^inspection\//,
     mayImport: ['words', 'effects', 'machines', 'host'],
     rule: 'inspection imports words, effects, host and machines',
+  },
+  paths: {
+    files: /^testing\/paths\//,
+    mayImport: [
+      'words',
+      'effects',
+      'machines',
+      'host',
+      'adapters',
+      'services',
+      'store',
+      'agent',
+      'durability',
+      'inspection',
+      'testing',
+    ],
+    rule: 'the paths import all of the above, and testing',
   },
   testing: {
     files: /^testing\//,
@@ -114,8 +131,9 @@ const rooms: Readonly<Record<string, Room>> = {
       'durability',
       'inspection',
       'hosts',
+      'paths',
     ],
-    rule: 'the cli imports anything but testing',
+    rule: 'the cli imports anything but testing, of which only the paths',
   },
 };
 
@@ -147,6 +165,10 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
   {
     rule: 'provider SDKs are imported only by adapters',
     broken: ({ specifier }, { room }) => providerSdk.test(packageOf(specifier)) && room !== 'adapters',
+  },
+  {
+    rule: '@xstate/graph is imported only by the paths, so that no other door needs it',
+    broken: ({ specifier }, { room }) => packageOf(specifier) === '@xstate/graph' && room !== 'paths',
   },
   {
     rule: 'src imports its own files by relative paths, because the own name would pass by the table of rooms',
@@ -211,6 +233,8 @@ describe('the checker of imports', () => {
     ['adapters/openai/index.ts', `import { fromPromise } from 'xstate/actors';`, packageRule('xstate is')],
     ['inspection/charts.ts', `import { z } from 'zod/mini';`, packageRule('zod is')],
     ['hosts/acp/index.ts', `import { generateText } from 'ai';`, packageRule('provider SDKs')],
+    ['testing/index.ts', `export { turnPaths } from './paths/index.ts';`, rule('testing')],
+    ['testing/walk.ts', `import { getAdjacencyMap } from '@xstate/graph';`, packageRule('@xstate/graph')],
     ['cli/main.ts', `import { createAgent } from 'turnchart';`, packageRule('src imports')],
     ['services/callModel.ts', `const sdk = await import(name);`, visibleRule],
     ['cli/main.ts', `import pkg from '../../package.json' with { type: 'json' };`, unknownRoom],

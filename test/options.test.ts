@@ -2,6 +2,7 @@ import { type AgentOptions, type AnyTool, createAgent, defineTool, type Message,
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { memoryStore } from '../src/durability/memoryStore.ts';
 
 // Whoever gives a wrong option is told at once: which one it is, and what to do about it.
 
@@ -51,6 +52,7 @@ describe('createAgent', () => {
       cancelNotes: false,
       pricing: () => 0,
       clock: new SimulatedClock(),
+      store: memoryStore(),
     };
     expect(createAgent(options).name).toBe('helper');
   });
@@ -156,13 +158,19 @@ describe('createAgent', () => {
     compaction: { threshold: 0.5 },
     guardrails: {},
     approval: { timeoutMs: 5 },
-    store: {},
     inspect: () => {},
   };
   it.each(Object.entries(notYet))('says of %s that it is not supported yet', (option, value) => {
     expectError(
       () => createAgent({ model, [option]: value } as unknown as AgentOptions),
       [`\`${option}\``, 'not supported yet', 'leave it out'],
+    );
+  });
+
+  it('says of a store what it lacks', () => {
+    expectError(
+      () => createAgent({ model, store: { lock() {}, read() {} } } as unknown as AgentOptions),
+      ['`store` has no `write` function', 'memoryStore()'],
     );
   });
 
@@ -344,7 +352,7 @@ describe('run(), session() and send()', () => {
 
   const wrongSession: readonly Bad[] = [
     ['an unknown option', { user: 'ada' }, ['session()', '`user`']],
-    ['resume', { resume: 'auto' }, ['session()', '`resume`', 'not supported yet']],
+    ['a resume that is none', { resume: 'later' }, ['session()', '`resume`', "'auto' or 'manual'"]],
     ['an empty id', { id: '' }, ['session()', '`id`', 'text']],
     ['an id that is no text', { id: 5 }, ['session()', '`id`', 'text']],
     ['messages that are no array', { messages: 'hi' }, ['session()', '`messages`', 'array']],

@@ -45,8 +45,8 @@ export interface ModelAnswer {
 export interface ModelTrouble {
   readonly type: 'trouble';
   readonly failure: Failure;
-  /** When to try again, jitter included, or not to. */
-  readonly retry: { readonly delayMs: number } | false;
+  /** When to try again, jitter included, or not to. One that is not `counted` uses up no attempt, and is never refused. */
+  readonly retry: { readonly delayMs: number; readonly counted?: false } | false;
   readonly usage: Usage;
   readonly cost?: number;
   readonly remarks?: readonly Remark[];

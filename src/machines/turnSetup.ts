@@ -203,7 +203,7 @@ export const turnSetup = setup({
       const { step } = context;
       const { attempt } = context.current;
       const { maxAttempts } = context.settings.modelRetry;
-      const { delayMs } = output.value.retry;
+      const { delayMs, counted } = output.value.retry;
       const retryAt = output.at + delayMs;
       if (wasShown(context, output))
         enqueue.emit({ type: 'message.superseded', messageId: answerId(context), attempt });
@@ -217,7 +217,12 @@ export const turnSetup = setup({
         failure: output.value.failure,
       });
       enqueue.assign({
-        current: { ...context.current, retryDelayMs: delayMs, retryAt },
+        current: {
+          ...context.current,
+          retryDelayMs: delayMs,
+          retryAt,
+          ...(counted === false && { tries: context.current.tries - 1 }),
+        },
         failure: undefined,
         partial: noPartial,
       });
@@ -403,6 +408,7 @@ function mayRetry(context: TurnContext, output: Settled<CallModelOutput>): boole
   const { tries } = context.current;
   const { modelRetry } = context.settings;
   if (output.value?.type !== 'trouble' || output.value.retry === false) return false;
+  if (output.value.retry.counted === false) return true;
   return tries < modelRetry.maxAttempts && (modelRetry.retryAfterOutput || !wasShown(context, output));
 }
 

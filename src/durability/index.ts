@@ -1,0 +1,5 @@
+/** Where sessions are kept. */
+
+export { memoryStore } from './memoryStore.ts';
+export { type SqliteStoreOptions, sqliteStore } from './sqliteStore.ts';
+export * from './store.ts';
