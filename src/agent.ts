@@ -13,6 +13,7 @@ import type { InferSchema, Schema } from './schema.ts';
 import type { Pricing } from './services/callModel.ts';
 import type { RetryPolicy } from './services/retryPolicy.ts';
 import { services } from './services/services.ts';
+import { defaultMaxOutputChars } from './services/toolOutput.ts';
 import { type Kept, Session, type SessionSetup } from './session.ts';
 import type { AnyTool, ToolContext } from './tool.ts';
 import { transcriptProblems } from './transcript.ts';
@@ -47,6 +48,11 @@ export interface AgentOptions<
     readonly lastStep?: 'fail';
     /** A longer output of a tool is cut in the middle. In characters. @default 100_000 */
     readonly maxOutputChars?: number;
+  };
+  /** How people are asked about tools with `approval`. */
+  readonly approval?: {
+    /** How long they may take to answer, in ms; then the answer is no. @default any time */
+    readonly timeoutMs?: number;
   };
   /** Whether the model reads the message of what a tool threw. @default true */
   readonly detailedToolErrors?: boolean;
@@ -146,12 +152,13 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   constructor(options: AgentOptions<readonly AnyTool[], Schema | undefined>) {
     const { name = 'agent', clock = systemClock } = options;
     this.name = name;
-    this.#keeper = options.store && new Keeper(options.store, options.tools ?? []);
+    this.#keeper = options.store && new Keeper(options.store);
     this.#setup = {
       agent: name,
       ...assembleSession(options),
       model: describeModel(options.model),
       clock,
+      maxOutputChars: options.limits?.maxOutputChars ?? defaultMaxOutputChars,
       onBusy: (session, isBusy) => {
         if (isBusy) this.#busy.add(session);
         else this.#busy.delete(session);
@@ -252,6 +259,7 @@ export function assembleSession(
 ): Pick<SessionSetup, 'machine' | 'input'> {
   const { cancelNotes = true, retries, modelRetry } = options;
   const { maxOutputChars, lastStep: _, ...limits } = options.limits ?? {};
+  const repeatableTools = (options.tools ?? []).filter(({ repeatable }) => repeatable).map(({ name }) => name);
   const turn = turnMachine.provide(services({ ...options, ...(maxOutputChars !== undefined && { maxOutputChars }) }));
   return {
     machine: sessionMachine.provide({ actors: { turn } }),
@@ -261,6 +269,7 @@ export function assembleSession(
         limits,
         ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
         ...(retries !== undefined && { retries }),
+        ...(repeatableTools.length > 0 && { repeatableTools }),
       },
     },
   };

@@ -21,6 +21,8 @@ export interface Rescue {
   /** Of the session, what the broken turn has used included. */
   readonly usage: Usage;
   readonly cost: number | undefined;
+  /** Tools that nobody has to be asked about any more. */
+  readonly approvedTools: readonly string[];
 }
 
 /**
@@ -55,7 +57,8 @@ export function rescue(host: Host, failure: Failure, at: number, awaited: Iterab
     payloads.push({ payload: { type: 'session.idle', usage, ...(cost !== undefined && { cost }) } });
   }
   const outputs = broken === undefined ? lost : [broken.output, ...lost];
-  return { history, queue: waiting, outputs, payloads, usage, cost };
+  const { approvedTools } = broken?.output ?? session;
+  return { history, queue: waiting, outputs, payloads, usage, cost, approvedTools };
 }
 
 function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure, at: number) {
@@ -80,14 +83,15 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
 
   const { usage, cost } = begun?.totals ?? { usage: noUsage, cost: undefined };
   const { step: steps, startedAt } = begun ?? { step: 0, startedAt: at };
+  const { approvedTools } = begun ?? host.actor.getSnapshot().context;
   const durationMs = Math.max(0, at - startedAt);
   say({ type: 'turn.failed', failure, usage, ...(cost !== undefined && { cost }), steps, durationMs });
   const end = endOf(turnId, history, failure);
-  return { payloads, output: { ...end, historyStart: before.length, usage, cost, steps, durationMs } };
+  return { payloads, output: { ...end, historyStart: before.length, approvedTools, usage, cost, steps, durationMs } };
 }
 
 /** The end of a turn of which nothing is known. */
 export function endOf(turnId: string, history: History, failure: Failure): TurnOutput {
-  const nothing = { steering: [], usage: noUsage, cost: undefined, steps: 0, durationMs: 0 };
+  const nothing = { steering: [], approvedTools: [], usage: noUsage, cost: undefined, steps: 0, durationMs: 0 };
   return { status: 'failed', failure, stopReason: 'failed', turnId, history, historyStart: history.length, ...nothing };
 }

@@ -130,7 +130,39 @@ export interface ToolFailed {
   readonly toolName: string;
   readonly failure: Failure;
 }
-/** The call ended because the turn did. */
+/** A person is asked whether the tool may run; all questions of a step come at once, in the order of the calls. */
+export interface ToolApprovalRequested {
+  readonly type: 'tool.approvalRequested';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+  /** When it is too late for an answer, in epoch ms; absent where an answer may take any time. */
+  readonly expiresAt?: number;
+}
+/** The question has its answer. */
+export interface ToolApprovalResolved {
+  readonly type: 'tool.approvalResolved';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly decision: 'approved' | 'denied' | 'timed_out';
+  /** Whether somebody answered, an earlier answer for the session holds, or the time was over. */
+  readonly by: 'user' | 'session' | 'timeout';
+}
+/** The tool was not allowed to run; the model reads so in place of a result. */
+export interface ToolDenied {
+  readonly type: 'tool.denied';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly reason: string;
+}
+/** A tool without `execute`: somebody outside runs it, and answers with `session.resolveTool()`. */
+export interface ToolResultRequested {
+  readonly type: 'tool.resultRequested';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+}
+/** The call ended because the turn did, or because a message came while a client was waited for. */
 export interface ToolCancelled {
   readonly type: 'tool.cancelled';
   readonly toolCallId: string;
@@ -173,6 +205,16 @@ export interface BudgetWarning {
   /** Tokens, or money where `maxCost` is what was passed. */
   readonly spent: number;
   readonly limit: number;
+}
+/** The same thing happened too often. Calls that repeat are refused first; then the turn fails. */
+export interface BreakerTripped {
+  readonly type: 'breaker.tripped';
+  readonly kind: 'repeated_call' | 'consecutive_errors' | 'total_errors' | 'provider';
+  readonly count: number;
+  /** What the count has reached: of refusing the call, or of ending the turn. */
+  readonly limit: number;
+  /** The call that was repeated. */
+  readonly toolCallId?: string;
 }
 /** The engine mended what would have made the conversation unusable. */
 export interface TranscriptRepaired {
@@ -246,6 +288,10 @@ export type ProgressPayload =
   | ToolProgress
   | ToolCompleted
   | ToolFailed
+  | ToolApprovalRequested
+  | ToolApprovalResolved
+  | ToolDenied
+  | ToolResultRequested
   | ToolCancelled
   | ToolRetrying
   | SteeringApplied
@@ -257,7 +303,7 @@ export type ProgressPayload =
   | SessionIdle;
 
 /** Events for whoever looks for the reason of something. */
-export type DiagnosticPayload = TranscriptRepaired | Diagnostic;
+export type DiagnosticPayload = TranscriptRepaired | BreakerTripped | Diagnostic;
 
 /** What the machines emit; the session adds the {@link Envelope}, and `at` where it is not given. */
 export type Payload = (ProgressPayload | DiagnosticPayload) & { readonly at?: number };
@@ -285,7 +331,7 @@ export type DiagnosticEvent = Stamped<DiagnosticPayload>;
 export type TurnEvent = ProgressEvent | DiagnosticEvent;
 export type TurnEventType = TurnEvent['type'];
 
-const diagnosticTypes: ReadonlySet<TurnEventType> = new Set(['transcript.repaired', 'diagnostic']);
+const diagnosticTypes: ReadonlySet<TurnEventType> = new Set(['transcript.repaired', 'breaker.tripped', 'diagnostic']);
 const ephemeralTypes: ReadonlySet<TurnEventType> = new Set(['message.delta', 'reasoning.delta', 'tool.progress']);
 const terminalTypes: ReadonlySet<TurnEventType> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
 
@@ -371,8 +417,39 @@ export interface SessionDiagnose {
   readonly message: string;
   readonly at: number;
 }
+/** Lets a tool call run that waits for approval. */
+export interface SessionApprove {
+  readonly type: 'session.approve';
+  readonly toolCallId: string;
+  /** For every later call of the tool in this session, too. */
+  readonly remember?: 'session';
+  readonly at: number;
+}
+/** Does not let a tool call run that waits for approval. */
+export interface SessionDeny {
+  readonly type: 'session.deny';
+  readonly toolCallId: string;
+  readonly reason?: string;
+  readonly at: number;
+}
+/** Answers a call of a client-side tool. */
+export interface SessionResolveTool {
+  readonly type: 'session.resolveTool';
+  readonly toolCallId: string;
+  readonly output: ToolOutput;
+  readonly at: number;
+}
 /** Everything that can be said to the session machine. */
-export type SessionInput = SessionSend | SessionSteer | SessionStart | SessionCancel | SessionClose | SessionDiagnose;
+export type SessionInput =
+  | SessionSend
+  | SessionSteer
+  | SessionStart
+  | SessionCancel
+  | SessionApprove
+  | SessionDeny
+  | SessionResolveTool
+  | SessionClose
+  | SessionDiagnose;
 
 // ------------------------------------------------------------------------------------------ into the machines: the turn
 
@@ -397,6 +474,28 @@ export interface TurnCancel {
 export interface TurnSteer {
   readonly type: 'turn.steer';
   readonly message: UserMessage;
+  readonly at: number;
+}
+/** The answer to a question for approval. */
+export interface TurnApprove {
+  readonly type: 'turn.approve';
+  readonly toolCallId: string;
+  readonly remember?: 'session';
+  readonly at: number;
+}
+/** The answer to a question for approval. */
+export interface TurnDeny {
+  readonly type: 'turn.deny';
+  readonly toolCallId: string;
+  readonly reason?: string;
+  readonly at: number;
+}
+/** The result of a client-side tool. */
+export interface TurnResolveTool {
+  readonly type: 'turn.resolveTool';
+  readonly toolCallId: string;
+  readonly output: ToolOutput;
+  readonly at: number;
 }
 /** The turn has taken as long as it may; raised by the turn itself. */
 export interface TurnTimeout {
@@ -416,11 +515,22 @@ export type AnswerPart =
   /** Of this attempt so far; never comes alone. Counts if the answer does not come to its end. */
   | { readonly type: 'usage'; readonly usage: Usage };
 
-/** A tool call is ready to run and waits for a slot. */
+/** A tool call is ready, and waits: for approval, for a slot, or for its turn to be answered by a client. */
 export interface ToolPrepared {
   readonly type: 'tool.prepared';
   readonly index: number;
   readonly sequential: boolean;
+  /** Somebody has to be asked first. */
+  readonly approval?: { readonly timeoutMs?: number };
+  /** It runs outside. */
+  readonly isClientSide?: true;
+  readonly at: number;
+}
+/** A tool call may run that somebody was asked about. */
+export interface ToolApproved {
+  readonly type: 'tool.approved';
+  readonly index: number;
+  readonly by: 'user' | 'session';
   readonly at: number;
 }
 /** A tool call runs that was asked to say so. */
@@ -454,6 +564,16 @@ export type ToolOutcome =
       readonly output: ToolOutput;
       readonly failure: Failure;
       readonly synthesized?: 'timed_out' | 'not_started' | 'interrupted';
+      /** No fault of the tool: it does not count towards the limits on tool errors. */
+      readonly uncounted?: true;
+    }
+  | {
+      readonly type: 'denied';
+      readonly output: ToolOutput;
+      readonly reason: string;
+      readonly synthesized: 'denied' | 'timed_out';
+      /** Who was asked, where anybody was. */
+      readonly by?: 'user' | 'timeout';
     };
 
 /** Everything that can be said to the turn machine: commands, and what its tool calls report. */
@@ -461,9 +581,13 @@ export type TurnInputEvent =
   | TurnStart
   | TurnCancel
   | TurnSteer
+  | TurnApprove
+  | TurnDeny
+  | TurnResolveTool
   | TurnTimeout
   | ModelParts
   | ToolPrepared
+  | ToolApproved
   | ToolBegan
   | ToolProgressed
   | ToolAttemptFailed
@@ -475,6 +599,37 @@ export type TurnInputEvent =
 export interface ToolGrant {
   readonly type: 'tool.grant';
 }
+/** Somebody is asked: wait for the answer. */
+export interface ToolAsk {
+  readonly type: 'tool.ask';
+  readonly at: number;
+}
+/** The call may run. */
+export interface ToolApprove {
+  readonly type: 'tool.approve';
+  readonly by: 'user' | 'session';
+  readonly at: number;
+}
+/** The call may not run. */
+export interface ToolDeny {
+  readonly type: 'tool.deny';
+  readonly reason?: string;
+  readonly at: number;
+}
+/** Nobody has answered in time; raised by the call itself. */
+export interface ToolExpire {
+  readonly type: 'tool.expire';
+}
+/** Somebody outside is asked for the result: wait for it. */
+export interface ToolRequest {
+  readonly type: 'tool.request';
+}
+/** The result from outside. */
+export interface ToolResolve {
+  readonly type: 'tool.resolve';
+  readonly output: ToolOutput;
+  readonly at: number;
+}
 /** Say that you run: calls after this one may start only then. */
 export interface ToolTell {
   readonly type: 'tool.tell';
@@ -485,4 +640,13 @@ export interface ToolReported {
   readonly text: string;
 }
 /** Everything that can be said to a tool call. */
-export type ToolCallInputEvent = ToolGrant | ToolTell | ToolReported;
+export type ToolCallInputEvent =
+  | ToolAsk
+  | ToolApprove
+  | ToolDeny
+  | ToolExpire
+  | ToolGrant
+  | ToolTell
+  | ToolReported
+  | ToolRequest
+  | ToolResolve;

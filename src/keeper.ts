@@ -1,22 +1,18 @@
 import type { Store, StoredSession, StoreLock } from './durability/store.ts';
 import { SessionLockedError } from './durability/store.ts';
-import type { EffectResult, StartedEffect } from './effects.ts';
 import { StoreWriter } from './journal.ts';
 import { interrupted } from './services/interrupted.ts';
 import type { Kept } from './session.ts';
 import { isThenable } from './thenable.ts';
-import type { AnyTool } from './tool.ts';
 
 /** Takes sessions out of a store, for one agent. */
 export class Keeper {
   readonly #store: Store;
   readonly #writer: StoreWriter;
-  readonly #resultOf: (effect: StartedEffect) => EffectResult | undefined;
 
-  constructor(store: Store, tools: readonly AnyTool[]) {
+  constructor(store: Store) {
     this.#store = store;
     this.#writer = new StoreWriter(store);
-    this.#resultOf = (effect) => interrupted(effect, tools);
   }
 
   /** @throws Error where the store answers later */
@@ -56,7 +52,7 @@ export class Keeper {
   }
 
   #kept(lock: StoreLock, stored: StoredSession | undefined, resume: Kept['resume']): Kept {
-    return { writer: this.#writer, lock, stored, resultOf: this.#resultOf, resume };
+    return { writer: this.#writer, lock, stored, resultOf: interrupted, resume };
   }
 }
 

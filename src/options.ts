@@ -12,11 +12,12 @@ const known = [
   'limits',
   'detailedToolErrors',
   'cancelNotes',
+  'approval',
   'pricing',
   'clock',
   'store',
 ] as const;
-const notYet = ['prepareStep', 'output', 'validateOutput', 'compaction', 'guardrails', 'approval', 'inspect'] as const;
+const notYet = ['prepareStep', 'output', 'validateOutput', 'compaction', 'guardrails', 'inspect'] as const;
 const knownLimits = [
   'maxSteps',
   'lastStep',
@@ -26,8 +27,11 @@ const knownLimits = [
   'stallTimeoutMs',
   'maxParallelTools',
   'maxOutputChars',
+  'consecutiveToolErrors',
+  'totalToolErrors',
+  'repeatedCalls',
 ] as const;
-const limitsNotYet = ['softCost', 'consecutiveToolErrors', 'totalToolErrors', 'repeatedCalls'] as const;
+const limitsNotYet = ['softCost'] as const;
 const knownRetry = [
   'maxAttempts',
   'initialDelayMs',
@@ -77,6 +81,7 @@ export function checkAgentOptions(options: unknown): void {
   if (retries !== undefined) checkWhole('retries', retries, 0);
   checkModelRetry(modelRetry);
   checkLimits(limits);
+  checkApproval(options.approval);
   for (const option of ['detailedToolErrors', 'cancelNotes'] as const) {
     if (options[option] !== undefined && typeof options[option] !== 'boolean') {
       throw new TypeError(`createAgent(): \`${option}\` must be true or false.`);
@@ -156,15 +161,30 @@ function checkLimits(limits: unknown): void {
   if (limits.lastStep !== undefined && limits.lastStep !== 'fail') {
     throw new TypeError("createAgent(): `limits.lastStep` can only be 'fail' yet.");
   }
-  for (const name of ['maxSteps', 'maxParallelTools', 'maxOutputChars'] as const) {
+  for (const name of [
+    'maxSteps',
+    'maxParallelTools',
+    'maxOutputChars',
+    'consecutiveToolErrors',
+    'totalToolErrors',
+  ] as const) {
     if (limits[name] !== undefined) checkWhole(`limits.${name}`, limits[name], 1);
   }
+  if (limits.repeatedCalls !== undefined) checkWhole('limits.repeatedCalls', limits.repeatedCalls, 2);
   for (const name of ['maxTokens', 'maxCost'] as const) {
     if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], 0);
   }
   for (const name of ['maxDurationMs', 'stallTimeoutMs'] as const) {
     if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], Number.MIN_VALUE);
   }
+}
+
+function checkApproval(approval: unknown): void {
+  if (approval === undefined) return;
+  if (!isObject(approval))
+    throw new TypeError('createAgent(): `approval` must be an object like { timeoutMs: 60_000 }.');
+  checkKnown('createAgent(): approval', approval, ['timeoutMs'], []);
+  if (approval.timeoutMs !== undefined) checkPositive('approval.timeoutMs', approval.timeoutMs, Number.MIN_VALUE);
 }
 
 function checkWhole(name: string, value: unknown, least: number): void {

@@ -12,13 +12,14 @@ import { type Command, Host, type HostOptions, type Row, refold, type SessionLog
 import { Journal, type StoreWriter } from './journal.ts';
 import type { Json } from './json.ts';
 import { createHistory, type History, messagesOf } from './machines/history.ts';
-import type { SessionMachineInput } from './machines/sessionMachine.ts';
+import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
 import { machineVersion } from './machines/version.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
 import { noUsage, type Usage } from './model.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
 import { divergedFailure, lostFailure, recoverySource, stuckIn, whatIsLeft } from './reopening.ts';
+import { toToolOutput } from './services/toolOutput.ts';
 import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
@@ -33,6 +34,16 @@ export interface SteerOptions {
   readonly turnId?: string;
 }
 
+export interface ApproveOptions {
+  /** Also for every later call of the tool in this session. @default this call only */
+  readonly remember?: 'session';
+}
+
+export interface ResolveToolOptions {
+  /** The client could not run the tool, and the output says why. @default false */
+  readonly isError?: boolean;
+}
+
 type Recorder = (entry: RecordingEntry) => void;
 type Listener<E extends TurnEvent = TurnEvent> = (event: E) => unknown;
 /** Ends a subscription; `using` does too. */
@@ -45,6 +56,8 @@ export interface SessionSetup {
   readonly input: Omit<SessionMachineInput, 'sessionId' | 'history'>;
   readonly model: SessionEntry['model'];
   readonly clock: Clock;
+  /** A longer output of a client-side tool is cut in the middle. */
+  readonly maxOutputChars: number;
   /** Told when the session begins to work, and when it rests or is closed. */
   readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
 }
@@ -61,8 +74,11 @@ export interface Kept {
   readonly resume: 'auto' | 'manual';
 }
 
+/** What a checkpoint keeps of a session beside its messages. */
+type StateOfSession = Pick<SessionContext, 'usage' | 'cost' | 'approvedTools'>;
+
 /** What a session begins with. */
-interface Past extends Pick<SessionMachineInput, 'usage' | 'cost'> {
+interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'approvedTools'> {
   readonly history: History;
   readonly seq: number;
 }
@@ -179,19 +195,45 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return [...this.#turns.values()];
   }
 
-  /** Approves a tool call that waits for approval. */
-  approve(toolCallId: string): Admission {
-    return this.#answer(toolCallId);
+  /**
+   * Lets a tool call run that waits for approval.
+   *
+   * @param options `remember: 'session'`: nobody is asked about that tool any more in this session
+   */
+  approve(toolCallId: string, { remember }: ApproveOptions = {}): Admission {
+    if (remember !== undefined && remember !== 'session') {
+      throw new TypeError("approve(): `remember` can only be 'session'.");
+    }
+    return this.#answer(toolCallId, 'awaitingApproval', {
+      type: 'session.approve',
+      toolCallId,
+      ...(remember !== undefined && { remember }),
+    });
   }
 
-  /** Denies a tool call that waits for approval. */
-  deny(toolCallId: string, _reason?: string): Admission {
-    return this.#answer(toolCallId);
+  /** Does not let a tool call run that waits for approval; the model is told the reason, if there is one. */
+  deny(toolCallId: string, reason?: string): Admission {
+    return this.#answer(toolCallId, 'awaitingApproval', {
+      type: 'session.deny',
+      toolCallId,
+      ...(reason !== undefined && { reason }),
+    });
   }
 
-  /** Answers a tool call that waits for a result from outside. */
-  resolveTool(toolCallId: string, _output: Json): Admission {
-    return this.#answer(toolCallId);
+  /**
+   * Answers a call of a client-side tool.
+   *
+   * @param output what the model reads: a text, or JSON
+   * @param options `isError`: the client could not run it, and `output` says why
+   */
+  resolveTool(toolCallId: string, output: Json, { isError = false }: ResolveToolOptions = {}): Admission {
+    const result = toToolOutput(output, this.#setup.maxOutputChars);
+    const value = result.type === 'text' ? result.value : JSON.stringify(output);
+    return this.#answer(toolCallId, 'awaitingResult', {
+      type: 'session.resolveTool',
+      toolCallId,
+      output: isError ? { type: 'error', value } : result,
+    });
   }
 
   /**
@@ -279,11 +321,16 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return accepted;
   }
 
-  /** The call that owns the answer is asked; no state of a call waits for one yet. */
-  #answer(toolCallId: string): Admission {
+  /** The call that owns the answer is asked whether it waits for one. */
+  #answer(toolCallId: string, state: string, command: Command): Admission {
     const tool = this.snapshot.turn?.tools.find((call) => call.toolCallId === toolCallId);
     if (tool === undefined) return refuse(`There is no tool call "${toolCallId}" in the running turn.`);
-    return refuse(`Tool call "${toolCallId}" (${tool.toolName}) waits for no answer: it is ${tool.state}.`);
+    if (tool.state !== state) {
+      const what = state === 'awaitingApproval' ? 'is not waiting for approval' : 'is not waiting for a result';
+      return refuse(`Tool call "${toolCallId}" (${tool.toolName}) ${what}: it is ${tool.state}.`);
+    }
+    this.#command(command);
+    return accepted;
   }
 
   #command(command: Command): void {
@@ -397,7 +444,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #startEntry(): SessionEntry {
     const { agent, model, clock, input } = this.#setup;
-    const { history, usage, cost } = this.#actor.getSnapshot().context;
+    const { history, usage, cost, approvedTools } = this.#actor.getSnapshot().context;
     return {
       type: 'session',
       format: recordingFormat,
@@ -407,7 +454,13 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       sessionId: this.id,
       model,
       seq: this.#driver.host.seq,
-      input: { ...input, history: messagesOf(history), usage, ...(cost !== undefined && { cost }) },
+      input: {
+        ...input,
+        history: messagesOf(history),
+        usage,
+        ...(cost !== undefined && { cost }),
+        ...(approvedTools.length > 0 && { approvedTools }),
+      },
     };
   }
 
@@ -436,7 +489,11 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       rows: (stored?.rowIndex ?? 0) + (stored?.rows.length ?? 0),
       messages: stored?.messages.length ?? 0,
     };
-    const begin = () => ({ at: this.#setup.clock.now(), history, state: this.#state(noUsage, undefined, 0) });
+    const begin = () => ({
+      at: this.#setup.clock.now(),
+      history,
+      state: this.#state({ usage: noUsage, cost: undefined, approvedTools: [] }, 0),
+    });
     return new Journal(writer, this.id, position, {
       ...(stored === undefined && { begin }),
       onLost: (error) => this.#lose(error),
@@ -477,15 +534,21 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
   }
 
-  #state(usage: Usage, cost: number | undefined, seq: number): SessionState {
-    const turns = this.#endedTurns;
-    return { agent: this.#setup.agent, seq, usage, ...(cost !== undefined && { cost }), turns, machineVersion };
+  #state({ usage, cost, approvedTools }: StateOfSession, seq: number): SessionState {
+    return {
+      agent: this.#setup.agent,
+      seq,
+      usage,
+      ...(cost !== undefined && { cost }),
+      ...(approvedTools.length > 0 && { approvedTools }),
+      turns: this.#endedTurns,
+      machineVersion,
+    };
   }
 
   #checkpoint(): void {
-    const { history, usage, cost } = this.#actor.getSnapshot().context;
-    const { seq } = this.#driver.host;
-    this.#journal?.checkpoint(this.#setup.clock.now(), history, this.#state(usage, cost, seq));
+    const { context } = this.#actor.getSnapshot();
+    this.#journal?.checkpoint(this.#setup.clock.now(), context.history, this.#state(context, this.#driver.host.seq));
   }
 
   #whenSafe(run: () => void): void {
@@ -497,8 +560,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   #restart(failure: Failure): void {
     const broken = this.#driver;
     const saved = this.#rescue(broken, failure);
-    const { history, usage, cost } = saved;
-    this.#driver = this.#drive(this.#host({ history, usage, cost, seq: broken.host.seq }));
+    const { history, usage, cost, approvedTools } = saved;
+    this.#driver = this.#drive(this.#host({ history, usage, cost, approvedTools, seq: broken.host.seq }));
     this.#sayFor(broken, saved);
     this.#checkpoint();
     if (this.#recorders.size > 0) {
@@ -558,8 +621,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 }
 
 function pastOf({ messages, state }: StoredSession): Past {
-  const { usage, cost, seq } = state;
-  return { history: createHistory(messages), usage, cost, seq };
+  const { usage, cost, seq, approvedTools = [] } = state;
+  return { history: createHistory(messages), usage, cost, approvedTools, seq };
 }
 
 const accepted: Admission = { accepted: true };

@@ -39,19 +39,22 @@ export interface ToolRetry {
   readonly jitter?: number;
 }
 
+/** Whether somebody has to be asked before a tool runs with this input. */
+export type ToolApproval<TInput = unknown, TContext = unknown> =
+  | boolean
+  | ((input: TInput, run: Run<TContext>) => boolean | Promise<boolean>);
+
 interface ToolOptions {
   /** How the model calls it: letters, digits, `_` and `-`, 64 at most. */
   readonly name: string;
   /** What it is for; the model reads it. @default none */
   readonly description?: string;
-  /**
-   * Running it twice does no harm. For sessions that go on after a crash, which are not there yet: nothing reads it now.
-   *
-   * @default false
-   */
+  /** Running it twice does no harm: it is run again where the process ended in its middle. @default false */
   readonly idempotent?: boolean;
   /** Nothing else of the same step runs beside it: calls before it end first, calls after it wait. @default false */
   readonly sequential?: boolean;
+  /** It may be called with the same input as often as the model likes, as where it waits for something. @default false */
+  readonly repeatable?: boolean;
   /** How long one attempt may take, in ms. @default none */
   readonly timeoutMs?: number;
   /** How the tool is run again when it throws or times out. @default none */
@@ -62,20 +65,28 @@ interface ToolOptions {
 export interface Tool<TInput = unknown, TOutput = unknown, TContext = unknown> extends ToolOptions {
   /** What the model must send: a schema of zod 4 or of another library that gives JSON Schema, or `{ jsonSchema }`. */
   readonly input: Schema<TInput>;
-  /** Runs the tool. What it returns is what the model reads: a string, or any JSON. What it throws, the model reads as an error. */
-  readonly execute: (input: TInput, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;
+  /**
+   * Runs the tool. What it returns is what the model reads: a string, or any JSON. What it throws, the model reads as an
+   * error. Without it the tool is client-side: the turn waits until somebody outside answers with `session.resolveTool()`.
+   */
+  readonly execute?: (input: TInput, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;
+  /**
+   * Whether somebody has to be asked first, with `session.approve()` or `session.deny()`. A function that throws counts
+   * as yes. @default false
+   */
+  readonly approval?: ToolApproval<TInput, TContext>;
 }
 
 /** A tool of any input, output and context. */
 export interface AnyTool extends ToolOptions {
   readonly input: Schema;
-  readonly execute: (input: never, run: ToolRun<never>) => unknown;
+  readonly execute?: (input: never, run: ToolRun<never>) => unknown;
+  readonly approval?: boolean | ((input: never, run: Run<never>) => boolean | Promise<boolean>);
 }
 
 /** The application context that a tool wants. */
-export type ToolContext<T extends AnyTool> = T['execute'] extends (input: never, run: ToolRun<infer C>) => unknown
-  ? C
-  : unknown;
+export type ToolContext<T extends AnyTool> =
+  NonNullable<T['execute']> extends (input: never, run: ToolRun<infer C>) => unknown ? C : unknown;
 
 const toolName = /^[a-zA-Z0-9_-]{1,64}$/;
 const known = [
@@ -85,10 +96,11 @@ const known = [
   'execute',
   'idempotent',
   'sequential',
+  'repeatable',
+  'approval',
   'timeoutMs',
   'retry',
 ] as const satisfies readonly (keyof Tool)[];
-const notYet = ['approval', 'repeatable'] as const;
 const knownRetry = [
   'maxAttempts',
   'initialDelayMs',
@@ -113,7 +125,8 @@ const knownRetry = [
 export function defineTool<S extends Schema, TOutput, TContext = unknown>(
   options: ToolOptions & {
     readonly input: S;
-    readonly execute: (input: InferSchema<S>, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;
+    readonly execute?: (input: InferSchema<S>, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;
+    readonly approval?: ToolApproval<InferSchema<S>, TContext>;
   },
 ): Tool<InferSchema<S>, TOutput, TContext> {
   checkTool(options);
@@ -124,7 +137,7 @@ export function defineTool<S extends Schema, TOutput, TContext = unknown>(
 export function checkTool(tool: unknown): asserts tool is AnyTool {
   if (typeof tool !== 'object' || tool === null)
     throw new TypeError('A tool is not an object: make it with defineTool().');
-  const options = tool as Partial<Record<keyof Tool | (typeof notYet)[number], unknown>>;
+  const options = tool as Partial<Record<keyof Tool, unknown>>;
   const { name } = options;
   if (typeof name !== 'string' || name === '') throw new TypeError('A tool has no name: give it `name`.');
   if (!toolName.test(name)) {
@@ -132,20 +145,23 @@ export function checkTool(tool: unknown): asserts tool is AnyTool {
       `Tool "${name}": \`name\` must be 1 to 64 letters, digits, "_" or "-"; providers refuse others.`,
     );
   }
-  checkNames(`Tool "${name}"`, options, [...known, ...notYet]);
+  checkNames(`Tool "${name}"`, options, known);
   if (options.description !== undefined && typeof options.description !== 'string') {
     throw new TypeError(`Tool "${name}": \`description\` must be a text.`);
   }
   const problem = schemaProblem(options.input);
   if (problem !== undefined) throw new TypeError(`Tool "${name}": \`input\` cannot be used: ${problem}.`);
-  if (options.execute === undefined) {
-    throw new TypeError(`Tool "${name}": \`execute\` is missing. Tools that a client runs are not supported yet.`);
+  if (options.execute !== undefined && typeof options.execute !== 'function') {
+    throw new TypeError(`Tool "${name}": \`execute\` is not a function. Leave it out for a tool that a client runs.`);
   }
-  if (typeof options.execute !== 'function') throw new TypeError(`Tool "${name}": \`execute\` is not a function.`);
-  for (const option of notYet) {
-    if (options[option]) throw new TypeError(`Tool "${name}": \`${option}\` is not supported yet: leave it out.`);
+  if (
+    options.approval !== undefined &&
+    typeof options.approval !== 'boolean' &&
+    typeof options.approval !== 'function'
+  ) {
+    throw new TypeError(`Tool "${name}": \`approval\` must be true, false or a function of input and run.`);
   }
-  for (const option of ['idempotent', 'sequential'] as const) {
+  for (const option of ['idempotent', 'sequential', 'repeatable'] as const) {
     const value = options[option];
     if (value !== undefined && typeof value !== 'boolean') {
       throw new TypeError(`Tool "${name}": \`${option}\` must be true or false.`);

@@ -29,6 +29,7 @@ describe('createAgent', () => {
         providerOptions: {},
       },
       retries: 0,
+      approval: { timeoutMs: 60_000 },
       modelRetry: {
         maxAttempts: 1,
         initialDelayMs: 0,

@@ -28,7 +28,7 @@ function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
   });
   const machine = sessionMachine.provide({ actors: { turn } });
   const session = new Session(
-    { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock, onBusy: () => {} },
+    { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock, maxOutputChars: 1_000, onBusy: () => {} },
     's',
     undefined,
     emptyHistory,
@@ -107,7 +107,7 @@ describe('a machine that breaks', () => {
     });
     const clock = new SimulatedClock();
     const model = { provider: 'p', modelId: 'm' };
-    const setup = { agent: 'fragile', machine, input: {}, model, clock, onBusy: () => {} };
+    const setup = { agent: 'fragile', machine, input: {}, model, clock, maxOutputChars: 1_000, onBusy: () => {} };
     const session = new Session(setup, 's', undefined, emptyHistory);
     const events: TurnEvent[] = [];
     session.on('*', (event) => events.push(event));

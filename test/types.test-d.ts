@@ -128,8 +128,8 @@ describe('a tool', () => {
     defineTool({ input: city, execute: () => 'x' });
     // @ts-expect-error without an input
     defineTool({ name: 'x', execute: () => 'x' });
-    // @ts-expect-error without execute
-    defineTool({ name: 'x', input: city });
+    // @ts-expect-error with an approval that is no answer
+    defineTool({ name: 'x', input: city, approval: 'yes' });
     // @ts-expect-error with a schema that is none
     defineTool({ name: 'x', input: { type: 'object' }, execute: () => 'x' });
     // @ts-expect-error with a mistyped option
@@ -310,7 +310,7 @@ describe('events', () => {
         expectTypeOf(event.type).toEqualTypeOf<'turn.completed' | 'turn.failed' | 'turn.cancelled'>();
         expectTypeOf(event.steps).toEqualTypeOf<number>();
       } else if (isDiagnostic(event)) {
-        expectTypeOf(event.type).toEqualTypeOf<'transcript.repaired' | Diagnostic['type']>();
+        expectTypeOf(event.type).toEqualTypeOf<'transcript.repaired' | 'breaker.tripped' | Diagnostic['type']>();
       } else {
         // @ts-expect-error the terminal ones are gone
         event.type === 'turn.failed';
@@ -350,6 +350,16 @@ describe('events', () => {
           return event.output.type;
         case 'tool.failed':
           return event.failure.message;
+        case 'tool.approvalRequested':
+          return `${event.expiresAt}`;
+        case 'tool.approvalResolved':
+          return `${event.decision} by ${event.by}`;
+        case 'tool.denied':
+          return event.reason;
+        case 'tool.resultRequested':
+          return JSON.stringify(event.input);
+        case 'breaker.tripped':
+          return `${event.count} of ${event.limit}`;
         case 'tool.cancelled':
           return `${event.started}`;
         case 'tool.retrying':

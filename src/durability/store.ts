@@ -113,6 +113,8 @@ export interface SessionState {
   readonly usage: Usage;
   /** In the currency of `pricing`; absent where nothing is known. */
   readonly cost?: number;
+  /** Tools that somebody has approved for the whole session. @default none */
+  readonly approvedTools?: readonly string[];
   /** How many turns have ended. */
   readonly turns: number;
   /** Of the machines that write the rows after this checkpoint. */

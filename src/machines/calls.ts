@@ -2,24 +2,48 @@ import type { ToolOutcome } from '../events.ts';
 import { createFailure } from '../failure.ts';
 import type { AssistantPart, SynthesizedResult, ToolCallPart, ToolMessage, ToolResultPart } from '../messages.ts';
 import type { FinishReason } from '../model.ts';
+import { refusedRepeat } from './loopDetection.ts';
 import { maxToolCalls } from './policies.ts';
 import type { WaitingCall } from './toolSlots.ts';
+
+/** How a call ended: by itself, or because its client was not waited for any longer. */
+type CallOutcome = ToolOutcome | ({ readonly type: 'cancelled' } & Closing);
 
 /** What the turn knows of one tool call of its step. The call's own states live in its actor. */
 export interface CallRecord extends WaitingCall {
   readonly call: ToolCallPart;
   /** There once the call is settled. */
-  readonly outcome: ToolOutcome | undefined;
+  readonly outcome: CallOutcome | undefined;
+  /** How many times in a row it was called like that. */
+  readonly times: number;
+  /** Somebody has to be asked first; a time over which counts as no, in ms. */
+  readonly approval?: { readonly timeoutMs?: number };
+  /** It runs outside. */
+  readonly isClientSide?: true;
 }
 
 /** The calls of an answer; those that cannot run are settled from the start. */
-export function recordCalls(content: readonly AssistantPart[], finishReason: FinishReason): readonly CallRecord[] {
+export function recordCalls(
+  content: readonly AssistantPart[],
+  finishReason: FinishReason,
+  times: readonly number[] = [],
+): readonly CallRecord[] {
   return content
     .filter((part) => part.type === 'tool-call')
     .map((call, index) => {
-      const outcome = refusalAtOnce(index, finishReason);
-      return { call, outcome, state: outcome === undefined ? 'preparing' : 'settled', sequential: false };
+      const count = times[index] ?? 1;
+      const outcome = refusalAtOnce(index, finishReason) ?? refusalOfRepeat(count);
+      const state = outcome === undefined ? 'preparing' : 'settled';
+      return { call, outcome, times: count, state, sequential: false };
     });
+}
+
+function refusalOfRepeat(times: number): ToolOutcome | undefined {
+  if (times < refusedRepeat) return undefined;
+  return notRun(
+    `This is the same call for the ${times}. time in a row, so it was not run: its result would be what it was. Do something else.`,
+    'repeated_call',
+  );
 }
 
 function refusalAtOnce(index: number, { unified }: FinishReason): ToolOutcome | undefined {
@@ -32,12 +56,39 @@ function refusalAtOnce(index: number, { unified }: FinishReason): ToolOutcome | 
   return undefined;
 }
 
-function notRun(message: string): ToolOutcome {
+function notRun(message: string, code = 'invalid_tool_input'): ToolOutcome {
   return {
     type: 'failed',
     output: { type: 'error', value: message },
-    failure: createFailure({ type: 'tool', code: 'invalid_tool_input', message, retryable: false }),
+    failure: createFailure({ type: 'tool', code, message, retryable: false }),
+    uncounted: true,
   };
+}
+
+/** What a call waits for next when nobody has to be asked about it. */
+export function waiting({ isClientSide }: Pick<CallRecord, 'isClientSide'>): 'clientSide' | 'queued' {
+  return isClientSide ? 'clientSide' : 'queued';
+}
+
+/** Whether a call counts as an error of a tool: thrown, timed out, not to be read, unknown. */
+export function isToolError({ outcome }: CallRecord): boolean {
+  return outcome?.type === 'failed' && outcome.uncounted !== true;
+}
+
+/** Whether nothing happens any more before a person or a client answers. */
+export function waitsForPeople(calls: readonly CallRecord[]): boolean {
+  let waits = false;
+  for (const { state } of calls) {
+    if (state === 'settled') continue;
+    if (state !== 'awaitingApproval' && state !== 'awaitingResult') return false;
+    waits = true;
+  }
+  return waits;
+}
+
+/** Whether clients are all that is waited for. */
+export function waitsForClients(calls: readonly CallRecord[]): boolean {
+  return waitsForPeople(calls) && calls.every(({ state }) => state !== 'awaitingApproval');
 }
 
 /** The records with one of them changed. */
@@ -59,8 +110,8 @@ export function resultsMessage(id: string, calls: readonly CallRecord[]): ToolMe
 
 function resultOf({ call, outcome, state }: CallRecord): ToolResultPart {
   const { toolCallId, toolName } = call;
-  if (outcome === undefined) return { type: 'tool-result', toolCallId, toolName, ...closing(state === 'executing') };
-  const synthesized = outcome.type === 'failed' ? outcome.synthesized : undefined;
+  if (outcome === undefined) return { type: 'tool-result', toolCallId, toolName, ...closing(state) };
+  const synthesized = outcome.type === 'completed' ? undefined : outcome.synthesized;
   return {
     type: 'tool-result',
     toolCallId,
@@ -70,21 +121,36 @@ function resultOf({ call, outcome, state }: CallRecord): ToolResultPart {
   };
 }
 
-function closing(started: boolean): { output: { type: 'error'; value: string }; synthesized: SynthesizedResult } {
-  return started
-    ? {
-        output: {
-          type: 'error',
-          value:
-            'Interrupted: the turn ended while this tool was running. It may have taken effect; check before repeating it.',
-        },
-        synthesized: 'interrupted',
-      }
-    : {
-        output: {
-          type: 'error',
-          value: 'Not started: the turn ended first. The tool had no effect; it is safe to call it again.',
-        },
-        synthesized: 'not_started',
-      };
+/** The outcome of a call whose client is not waited for any longer. */
+export const givenUp: CallOutcome = { type: 'cancelled', ...closing('awaitingResult') };
+
+interface Closing {
+  readonly output: { readonly type: 'error'; readonly value: string };
+  readonly synthesized: SynthesizedResult;
+}
+
+function closing(state: CallRecord['state']): Closing {
+  if (state === 'executing') {
+    return closed(
+      'interrupted',
+      'Interrupted: the turn ended while this tool was running. It may have taken effect; check before repeating it.',
+    );
+  }
+  if (state === 'awaitingApproval') {
+    return closed('cancelled', 'Cancelled: nobody had approved this call yet. The tool had no effect.');
+  }
+  if (state === 'awaitingResult') {
+    return closed(
+      'cancelled',
+      'Cancelled: the result of this call was not waited for any longer. It may still come about.',
+    );
+  }
+  return closed(
+    'not_started',
+    'Not started: the turn ended first. The tool had no effect; it is safe to call it again.',
+  );
+}
+
+function closed(synthesized: SynthesizedResult, value: string): Closing {
+  return { output: { type: 'error', value }, synthesized };
 }

@@ -54,11 +54,24 @@ export interface ModelTrouble {
 
 /** Reads, checks and looks up a tool call before anything runs. */
 export interface PrepareToolInput extends EffectInput {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly step: number;
   readonly call: ToolCallPart;
+  readonly history: History;
 }
 
 export type PrepareToolOutput =
-  | { readonly type: 'ready'; readonly sequential: boolean }
+  | {
+      readonly type: 'ready';
+      readonly sequential: boolean;
+      /** Whether running it twice does no harm. */
+      readonly idempotent?: true;
+      /** Somebody has to be asked first; a time over which counts as no, in ms. */
+      readonly approval?: { readonly timeoutMs?: number };
+      /** It runs outside: the turn waits for its result. */
+      readonly isClientSide?: true;
+    }
   | { readonly type: 'refused'; readonly outcome: ToolOutcome };
 
 /** One attempt to run a tool. */
@@ -69,6 +82,8 @@ export interface ExecuteToolInput extends EffectInput {
   readonly call: ToolCallPart;
   readonly attempt: number;
   readonly idempotencyKey: string;
+  /** Whether running it twice does no harm. */
+  readonly idempotent: boolean;
   readonly history: History;
 }
 

@@ -14,9 +14,21 @@ export interface TurnLimits {
   readonly stallTimeoutMs: number;
   /** Tools that run at the same time. @default 8 */
   readonly maxParallelTools: number;
+  /** Steps in a row in which a tool failed, at which the turn fails. @default 3 */
+  readonly consecutiveToolErrors: number;
+  /** Tool calls of a turn that failed, at which the turn fails. @default none */
+  readonly totalToolErrors?: number;
+  /** Equal tool calls in a row, or pairs of them, at which the turn fails; from the third on they are not run. @default 5 */
+  readonly repeatedCalls: number;
 }
 
-export const defaultLimits: TurnLimits = { maxSteps: 10, stallTimeoutMs: 120_000, maxParallelTools: 8 };
+export const defaultLimits: TurnLimits = {
+  maxSteps: 10,
+  stallTimeoutMs: 120_000,
+  maxParallelTools: 8,
+  consecutiveToolErrors: 3,
+  repeatedCalls: 5,
+};
 
 /** How the model call of a step is repeated, as far as the machine decides it. */
 export interface AttemptLimits {

@@ -1,9 +1,12 @@
 import { assign, emit, enqueueActions, sendTo, setup } from 'xstate';
 import type {
   Payload,
+  SessionApprove,
   SessionCancel,
+  SessionDeny,
   SessionDiagnose,
   SessionInput,
+  SessionResolveTool,
   SessionSend,
   SessionStart,
   SessionSteer,
@@ -23,7 +26,9 @@ export interface SessionMachineInput {
   /** The conversation so far. @default none */
   readonly history?: History | readonly Message[];
   /** What every turn is given; its history is the session's. */
-  readonly turn?: Omit<TurnMachineInput, 'sessionId' | 'history'>;
+  readonly turn?: Omit<TurnMachineInput, 'sessionId' | 'history' | 'approvedTools'>;
+  /** Tools that nobody has to be asked about any more. @default none */
+  readonly approvedTools?: readonly string[];
   /** Whether a cancelled turn leaves notes that tell the model so. @default true */
   readonly cancelNotes?: boolean;
   /** Of the turns before. @default none */
@@ -46,13 +51,15 @@ interface Steering {
 
 export interface SessionContext {
   readonly sessionId: string;
-  readonly turn: Omit<TurnMachineInput, 'sessionId' | 'history'>;
+  readonly turn: Omit<TurnMachineInput, 'sessionId' | 'history' | 'approvedTools'>;
   readonly cancelNotes: boolean;
   readonly history: History;
   /** The turn that runs, or is about to, comes first while the session is in a turn. */
   readonly queue: readonly QueuedTurn[];
   /** All that was said to the first turn of the queue while it rested or ran. */
   readonly steering: readonly Steering[];
+  /** Tools that nobody has to be asked about any more. */
+  readonly approvedTools: readonly string[];
   readonly usage: Usage;
   readonly cost: number | undefined;
 }
@@ -87,7 +94,19 @@ export const sessionMachine = setup({
     keepSteering: assign(({ context }, { turnId, message }: SessionSteer) => ({
       steering: [...context.steering, { turnId, message }],
     })),
-    passSteering: sendTo('turn', (_, { message }: SessionSteer) => ({ type: 'turn.steer' as const, message })),
+    passSteering: sendTo('turn', (_, { message, at }: SessionSteer) => ({ type: 'turn.steer' as const, message, at })),
+    passApproval: sendTo('turn', (_, { type: _type, ...answer }: SessionApprove) => ({
+      type: 'turn.approve' as const,
+      ...answer,
+    })),
+    passDenial: sendTo('turn', (_, { type: _type, ...answer }: SessionDeny) => ({
+      type: 'turn.deny' as const,
+      ...answer,
+    })),
+    passResult: sendTo('turn', (_, { type: _type, ...answer }: SessionResolveTool) => ({
+      type: 'turn.resolveTool' as const,
+      ...answer,
+    })),
     startTurn: enqueueActions(({ context, enqueue }, { at }: SessionStart) => {
       const next = context.queue[0];
       if (next === undefined) return;
@@ -118,6 +137,7 @@ export const sessionMachine = setup({
         history: append(output.history, ...notes.map(({ message }) => message)),
         queue: [...next, ...context.queue.slice(1)],
         steering: left.slice(1),
+        approvedTools: output.approvedTools,
         usage: addUsage(context.usage, output.usage),
         cost: addCost(context.cost, output.cost),
       });
@@ -145,6 +165,7 @@ export const sessionMachine = setup({
     history: toHistory(input.history),
     queue: [],
     steering: [],
+    approvedTools: input.approvedTools ?? [],
     usage: input.usage ?? noUsage,
     cost: input.cost,
   }),
@@ -167,7 +188,12 @@ export const sessionMachine = setup({
       invoke: {
         id: 'turn',
         src: 'turn',
-        input: ({ context }) => ({ ...context.turn, sessionId: context.sessionId, history: context.history }),
+        input: ({ context }) => ({
+          ...context.turn,
+          sessionId: context.sessionId,
+          history: context.history,
+          approvedTools: context.approvedTools,
+        }),
         onDone: [
           {
             guard: { type: 'isAnotherWaiting', params: theEvent },
@@ -224,6 +250,9 @@ export const sessionMachine = setup({
                 { type: 'passSteering', params: theEvent },
               ],
             },
+            'session.approve': { actions: { type: 'passApproval', params: theEvent } },
+            'session.deny': { actions: { type: 'passDenial', params: theEvent } },
+            'session.resolveTool': { actions: { type: 'passResult', params: theEvent } },
             'session.close': {
               actions: [
                 'cancelAll',

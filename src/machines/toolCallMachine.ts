@@ -1,15 +1,20 @@
-import { assign, sendParent, setup } from 'xstate';
+import { assign, cancel, enqueueActions, sendParent, setup } from 'xstate';
 import { effect, type Settled } from '../effects.ts';
 import type {
+  ToolApprove,
+  ToolApproved,
+  ToolAsk,
   ToolAttemptFailed,
   ToolBegan,
   ToolCallInputEvent,
+  ToolDeny,
   ToolOutcome,
   ToolPrepared,
   ToolProgressed,
+  ToolResolve,
 } from '../events.ts';
 import { createFailure } from '../failure.ts';
-import type { ToolCallPart } from '../messages.ts';
+import type { ToolCallPart, ToolOutput } from '../messages.ts';
 import type { ExecuteToolInput, ExecuteToolOutput, PrepareToolInput, PrepareToolOutput } from './contracts.ts';
 import type { History } from './history.ts';
 import { maxIterations } from './policies.ts';
@@ -27,6 +32,10 @@ export interface ToolCallMachineInput {
 }
 
 export interface ToolCallContext extends ToolCallMachineInput {
+  readonly idempotent: boolean;
+  /** How long a person may take to answer, in ms, and when that is over. */
+  readonly approvalTimeoutMs: number | undefined;
+  readonly expiresAt: number;
   readonly attempt: number;
   readonly retryDelayMs: number;
   readonly outcome: ToolOutcome | undefined;
@@ -44,7 +53,7 @@ const notProvided = (name: string) => () => {
   throw new Error(`${name} is not provided: use toolCallMachine.provide(…), or services({ tools }).`);
 };
 
-/** One tool call: made ready, granted a slot, run, run again, ended. Reports to the turn that spawned it. */
+/** One tool call: made ready, approved, granted a slot, run, run again, ended. Reports to the turn that spawned it. */
 export const toolCallMachine = setup({
   types: {
     context: {} as ToolCallContext,
@@ -62,6 +71,8 @@ export const toolCallMachine = setup({
   },
   guards: {
     isReady: (_, { output }: Prepared) => output.value?.type === 'ready',
+    isDenied: (_, { output }: Prepared) => output.value?.type === 'refused' && output.value.outcome.type === 'denied',
+    couldNotRun: (_, { output }: ToolResolve) => output.type === 'error',
     isDone: (_, { output }: Executed) => output.value?.type === 'settled' && output.value.outcome.type === 'completed',
     canRunAgain: ({ context }, { output }: Executed) =>
       output.value?.type === 'failed' && context.attempt < output.value.maxAttempts,
@@ -70,18 +81,51 @@ export const toolCallMachine = setup({
     retryDelay: ({ context }) => context.retryDelayMs,
   },
   actions: {
+    keepReady: assign((_, { output }: Prepared) =>
+      output.value?.type === 'ready'
+        ? { idempotent: output.value.idempotent ?? false, approvalTimeoutMs: output.value.approval?.timeoutMs }
+        : {},
+    ),
     keepRefusal: assign((_, { output }: Prepared) => ({ outcome: refusalOf(output), endedAt: output.at })),
     keepOutcome: assign((_, { output }: Executed) => ({ outcome: outcomeOf(output), endedAt: output.at })),
     keepDelay: assign((_, { output }: Executed) => ({
       retryDelayMs: output.value?.type === 'failed' ? output.value.delayMs : 0,
     })),
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1 })),
+    awaitAnswer: enqueueActions(({ context, enqueue }, { at }: ToolAsk) => {
+      const { approvalTimeoutMs } = context;
+      if (approvalTimeoutMs === undefined) return;
+      enqueue.assign({ expiresAt: at + approvalTimeoutMs });
+      enqueue.raise({ type: 'tool.expire' }, { id: 'expiry', delay: approvalTimeoutMs });
+    }),
+    stopAwaiting: cancel('expiry'),
+    keepDenial: assign((_, { reason, at }: ToolDeny) => ({ outcome: denied(reason), endedAt: at })),
+    keepExpiry: assign(({ context }) => ({
+      outcome: expired(context.approvalTimeoutMs ?? 0),
+      endedAt: context.expiresAt,
+    })),
+    keepResult: assign(({ context }, { output, at }: ToolResolve) => ({
+      outcome: answered(context.call, output),
+      endedAt: at,
+    })),
     reportPrepared: sendParent(
       ({ context }, { output }: Prepared): ToolPrepared => ({
         type: 'tool.prepared',
         index: context.index,
         sequential: output.value?.type === 'ready' && output.value.sequential,
+        ...(output.value?.type === 'ready' && {
+          ...(output.value.approval !== undefined && { approval: output.value.approval }),
+          ...(output.value.isClientSide && { isClientSide: true as const }),
+        }),
         at: output.at,
+      }),
+    ),
+    reportApproved: sendParent(
+      ({ context }, { by, at }: ToolApprove): ToolApproved => ({
+        type: 'tool.approved',
+        index: context.index,
+        by,
+        at,
       }),
     ),
     reportBegan: sendParent((): ToolBegan => ({ type: 'tool.began' })),
@@ -108,7 +152,16 @@ export const toolCallMachine = setup({
   id: 'toolCall',
   description: 'One tool call of a step.',
   options: { maxIterations },
-  context: ({ input }) => ({ ...input, attempt: 0, retryDelayMs: 0, outcome: undefined, endedAt: 0 }),
+  context: ({ input }) => ({
+    ...input,
+    idempotent: false,
+    approvalTimeoutMs: undefined,
+    expiresAt: 0,
+    attempt: 0,
+    retryDelayMs: 0,
+    outcome: undefined,
+    endedAt: 0,
+  }),
   output: ({ context }) => ({
     index: context.index,
     outcome: context.outcome ?? unexplained('it ended without an outcome'),
@@ -117,16 +170,31 @@ export const toolCallMachine = setup({
   initial: 'preparing',
   states: {
     preparing: {
-      description: 'The tool is looked up and its input checked; nothing runs yet.',
+      description: 'The tool is looked up, its input checked, and whether somebody is to be asked; nothing runs yet.',
       invoke: {
         id: 'prepareTool',
         src: 'prepareTool',
-        input: ({ context }) => ({ id: `${callId(context)}.prepare`, call: context.call }),
+        input: ({ context }) => ({
+          id: `${callId(context)}.prepare`,
+          sessionId: context.sessionId,
+          turnId: context.turnId,
+          step: context.step,
+          call: context.call,
+          history: context.history,
+        }),
         onDone: [
           {
             guard: { type: 'isReady', params: theEvent },
             target: 'queued',
-            actions: { type: 'reportPrepared', params: theEvent },
+            actions: [
+              { type: 'keepReady', params: theEvent },
+              { type: 'reportPrepared', params: theEvent },
+            ],
+          },
+          {
+            guard: { type: 'isDenied', params: theEvent },
+            target: 'denied',
+            actions: { type: 'keepRefusal', params: theEvent },
           },
           {
             target: 'failed',
@@ -136,8 +204,34 @@ export const toolCallMachine = setup({
       },
     },
     queued: {
-      description: 'Ready; waits for the turn to grant a slot, in the order of the calls.',
-      on: { 'tool.grant': 'executing' },
+      description: 'Ready; waits for the turn to ask for approval, to grant a slot, or to ask the client.',
+      on: {
+        'tool.ask': { target: 'awaitingApproval', actions: { type: 'awaitAnswer', params: theEvent } },
+        'tool.grant': 'executing',
+        'tool.request': 'awaitingResult',
+      },
+    },
+    awaitingApproval: {
+      description: 'Somebody is asked whether the tool may run. Holds no slot, for as long as it takes.',
+      exit: 'stopAwaiting',
+      on: {
+        'tool.approve': { target: 'queued', actions: { type: 'reportApproved', params: theEvent } },
+        'tool.deny': { target: 'denied', actions: { type: 'keepDenial', params: theEvent } },
+        'tool.expire': { target: 'denied', actions: 'keepExpiry' },
+      },
+    },
+    awaitingResult: {
+      description: 'The tool runs outside; whoever runs it gives the result.',
+      on: {
+        'tool.resolve': [
+          {
+            guard: { type: 'couldNotRun', params: theEvent },
+            target: 'failed',
+            actions: { type: 'keepResult', params: theEvent },
+          },
+          { target: 'completed', actions: { type: 'keepResult', params: theEvent } },
+        ],
+      },
     },
     executing: {
       description: 'The tool runs.',
@@ -153,6 +247,7 @@ export const toolCallMachine = setup({
           call: context.call,
           attempt: context.attempt,
           idempotencyKey: callId(context),
+          idempotent: context.idempotent,
           history: context.history,
         }),
         onDone: [
@@ -192,6 +287,10 @@ export const toolCallMachine = setup({
       type: 'final',
       description: 'The model gets an error as the result: refused, thrown or timed out.',
     },
+    denied: {
+      type: 'final',
+      description: 'The tool was not allowed to run; the model is told so.',
+    },
   },
 });
 
@@ -218,6 +317,37 @@ function outcomeOf(output: Settled<ExecuteToolOutput>): ToolOutcome {
 
 function failureOf(outcome: ToolOutcome) {
   return outcome.type === 'failed' ? outcome.failure : unexplained('it ended without a failure').failure;
+}
+
+function denied(reason: string | undefined): ToolOutcome {
+  const why = reason === undefined ? '' : ` Reason: ${reason}`;
+  return {
+    type: 'denied',
+    output: { type: 'error', value: `Denied: this call was not approved, and did not run.${why}` },
+    reason: reason ?? 'It was not approved.',
+    synthesized: 'denied',
+    by: 'user',
+  };
+}
+
+function expired(timeoutMs: number): ToolOutcome {
+  return {
+    type: 'denied',
+    output: { type: 'error', value: 'Timed out: nobody approved this call in time. It did not run.' },
+    reason: `Nobody answered within ${timeoutMs} ms.`,
+    synthesized: 'timed_out',
+    by: 'timeout',
+  };
+}
+
+function answered({ toolName }: ToolCallPart, output: ToolOutput): ToolOutcome {
+  if (output.type !== 'error') return { type: 'completed', output };
+  const message = `The client could not run "${toolName}": ${output.value}`;
+  return {
+    type: 'failed',
+    output,
+    failure: createFailure({ type: 'tool', code: 'tool_threw', message, retryable: false }),
+  };
 }
 
 /** The outcome where a runner broke its contract: the model still needs a result. */

@@ -1,12 +1,22 @@
 /** What is needed of a tool call to decide whether it may start. */
 export interface WaitingCall {
-  readonly state: 'preparing' | 'queued' | 'executing' | 'settled';
+  /** `undecided` and `awaitingApproval` wait for a person, `clientSide` and `awaitingResult` for a client. */
+  readonly state:
+    | 'preparing'
+    | 'undecided'
+    | 'awaitingApproval'
+    | 'clientSide'
+    | 'awaitingResult'
+    | 'queued'
+    | 'executing'
+    | 'settled';
   readonly sequential: boolean;
 }
 
 /**
  * The calls that may start now. Calls start in their order, so one that still prepares holds back those after it; a
- * sequential one starts when nothing runs, and nothing starts beside it.
+ * sequential one starts when nothing runs, and nothing starts beside it. One that waits for approval holds no slot, and
+ * back only what must not run beside it.
  */
 export function grantable(calls: readonly WaitingCall[], maxParallelTools: number): readonly number[] {
   const granted: number[] = [];
@@ -18,12 +28,15 @@ export function grantable(calls: readonly WaitingCall[], maxParallelTools: numbe
     alone ||= call.sequential;
   }
   for (const [index, call] of calls.entries()) {
-    if (call.state === 'settled' || call.state === 'executing') continue;
+    if (!waiting.has(call.state)) continue;
     if (call.state === 'preparing' || alone || running >= maxParallelTools) break;
-    if (call.sequential && running > 0) break;
+    if (call.sequential && (running > 0 || call.state !== 'queued')) break;
+    if (call.state !== 'queued') continue;
     granted.push(index);
     running += 1;
     alone = call.sequential;
   }
   return granted;
 }
+
+const waiting: ReadonlySet<WaitingCall['state']> = new Set(['preparing', 'undecided', 'awaitingApproval', 'queued']);

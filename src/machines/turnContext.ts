@@ -17,6 +17,10 @@ export interface TurnMachineInput {
   readonly modelRetry?: Partial<AttemptLimits>;
   /** How often tools may ask to be called again. @default 1 */
   readonly retries?: number;
+  /** Tools that may be called with the same input as often as the model likes. @default none */
+  readonly repeatableTools?: readonly string[];
+  /** Tools that nobody has to be asked about any more. @default none */
+  readonly approvedTools?: readonly string[];
 }
 
 /** What does not change while a turn runs. */
@@ -25,6 +29,7 @@ interface TurnSettings {
   readonly limits: TurnLimits;
   readonly modelRetry: AttemptLimits;
   readonly retries: number;
+  readonly repeatableTools: readonly string[];
 }
 
 /** The step that runs. */
@@ -48,8 +53,21 @@ interface TurnTotals {
   readonly cost: number | undefined;
   readonly toolCalls: number;
   readonly hints: number;
+  readonly lastHint: string;
+  /** Of the calls that can still repeat themselves, oldest first. */
+  readonly signatures: readonly string[];
+  /** Tool calls that failed, and steps in a row in which one did. */
+  readonly toolErrors: number;
+  readonly stepsWithErrors: number;
   /** Remarks made already: each is made once in a turn. */
   readonly remarks: readonly string[];
+}
+
+/** The time that a turn may take. It stands still while people are waited for. */
+interface TurnClock {
+  /** When the turn ends with `timeout`, if it may take a limited time only. */
+  readonly deadlineAt: number | undefined;
+  readonly pausedAt: number | undefined;
 }
 
 /** Every assign copies it, which V8 does 50 times slower from the 20th property on: hence the groups. */
@@ -57,6 +75,7 @@ export interface TurnContext {
   readonly settings: TurnSettings;
   readonly turnId: string;
   readonly startedAt: number;
+  readonly clock: TurnClock;
   /** Time of the last event that carried one. */
   readonly now: number;
   readonly history: History;
@@ -71,8 +90,9 @@ export interface TurnContext {
   readonly firstTokenAt: number | undefined;
   readonly text: string;
   readonly calls: readonly CallRecord[];
+  /** Tools that nobody has to be asked about any more. */
+  readonly approvedTools: readonly string[];
   readonly totals: TurnTotals;
-  readonly lastHint: string;
   readonly failure: Failure | undefined;
   readonly cancelReason: string | undefined;
 }
@@ -84,6 +104,8 @@ interface TurnEnd {
   readonly historyStart: number;
   /** Steering that no step took. */
   readonly steering: readonly UserMessage[];
+  /** Those that somebody has approved for the session among them. */
+  readonly approvedTools: readonly string[];
   readonly usage: Usage;
   readonly cost: number | undefined;
   readonly steps: number;
@@ -109,9 +131,11 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       limits: { ...defaultLimits, ...input?.limits },
       modelRetry: { ...defaultAttempts, ...input?.modelRetry },
       retries: input?.retries ?? defaultRetries,
+      repeatableTools: input?.repeatableTools ?? [],
     },
     turnId: '',
     startedAt: 0,
+    clock: { deadlineAt: undefined, pausedAt: undefined },
     now: 0,
     history: 'log' in history ? history : createHistory(history),
     historyStart: 0,
@@ -131,8 +155,18 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
     firstTokenAt: undefined,
     text: '',
     calls: [],
-    totals: { usage: noUsage, cost: undefined, toolCalls: 0, hints: 0, remarks: [] },
-    lastHint: '',
+    approvedTools: input?.approvedTools ?? [],
+    totals: {
+      usage: noUsage,
+      cost: undefined,
+      toolCalls: 0,
+      hints: 0,
+      lastHint: '',
+      signatures: [],
+      toolErrors: 0,
+      stepsWithErrors: 0,
+      remarks: [],
+    },
     failure: undefined,
     cancelReason: undefined,
   };
@@ -163,6 +197,7 @@ export function turnEnd(context: TurnContext, stopReason: StopReason): TurnEnd {
     history: context.history,
     historyStart: context.historyStart,
     steering: context.steering,
+    approvedTools: context.approvedTools,
     usage: context.totals.usage,
     cost: context.totals.cost,
     steps: context.step,

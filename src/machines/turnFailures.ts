@@ -29,6 +29,25 @@ export function retriesFailure(hint: string, retries: number): Failure {
   });
 }
 
+export function toolErrorsFailure(count: number, limit: number, inARow: boolean): Failure {
+  const what = inARow ? `In ${count} steps in a row a tool failed` : `${count} tool calls failed`;
+  const option = inARow ? 'consecutiveToolErrors' : 'totalToolErrors';
+  return createFailure({
+    type: 'tool_errors',
+    code: 'tool_call_failed',
+    message: `${what}. Raise limits.${option} (${limit}) to allow more.`,
+    cause: { count, limit },
+  });
+}
+
+export function repeatedCallsFailure(toolName: string, count: number, limit: number): Failure {
+  return createFailure({
+    type: 'repeated_calls',
+    message: `The model called "${toolName}" ${count} times in a row with the same input. Raise limits.repeatedCalls (${limit}) to allow more, or mark the tool as repeatable.`,
+    cause: { toolName, count, limit },
+  });
+}
+
 export function noProgressFailure(limit: number): Failure {
   return createFailure({
     type: 'no_progress',

@@ -47,6 +47,7 @@ export const turnMachine = turnSetup.createMachine({
           description: 'Decides whether another step may begin.',
           always: [
             { guard: 'areRetriesSpent', target: '#turn.failed', actions: 'failWithRetries' },
+            { guard: 'hasTooManyToolErrors', target: '#turn.failed', actions: 'failWithToolErrors' },
             { guard: 'isOutOfSteps', target: '#turn.failed', actions: 'failWithMaxSteps' },
             { target: 'callingModel', actions: 'beginStep' },
           ],
@@ -98,8 +99,13 @@ export const turnMachine = turnSetup.createMachine({
                 actions: [{ type: 'keepAnswer', params: theEvent }, 'failWithBudget'],
               },
               {
+                guard: { type: 'repeatsTooOften', params: theEvent },
+                target: '#turn.failed',
+                actions: [{ type: 'keepAnswer', params: theEvent }, 'failWithRepeatedCalls'],
+              },
+              {
                 guard: { type: 'asksForTools', params: theEvent },
-                target: 'runningTools',
+                target: 'usingTools',
                 actions: { type: 'keepAnswer', params: theEvent },
               },
               {
@@ -128,23 +134,49 @@ export const turnMachine = turnSetup.createMachine({
           description: 'The model call failed; the same request goes out again after a delay.',
           after: { retryDelay: 'callingModel' },
         },
-        runningTools: {
-          description: 'The tools of the step run side by side, as far as slots allow.',
+        usingTools: {
+          description: 'What the model asked for, up to a result for every call.',
+          initial: 'runningTools',
           entry: 'spawnTools',
           exit: 'stopTools',
           on: {
-            'tool.prepared': { actions: { type: 'takePrepared', params: theEvent } },
+            'tool.prepared': {
+              actions: [{ type: 'takePrepared', params: theEvent }, 'askForApprovals', 'requestResults'],
+            },
+            'tool.approved': { actions: [{ type: 'takeApproved', params: theEvent }, 'grantSlots', 'requestResults'] },
             'tool.began': { actions: 'grantSlots' },
             'tool.progressed': { actions: { type: 'tellProgress', params: theEvent } },
             'tool.attemptFailed': { actions: { type: 'tellRetry', params: theEvent } },
             'xstate.done.actor.tool.*': {
-              actions: [{ type: 'keepSettled', params: theEvent }, 'grantSlots'],
+              actions: [{ type: 'keepSettled', params: theEvent }, 'askForApprovals', 'grantSlots', 'requestResults'],
             },
+            'turn.approve': { actions: { type: 'passApproval', params: theEvent } },
+            'turn.deny': { actions: { type: 'passDenial', params: theEvent } },
           },
           always: {
             guard: 'areAllToolsSettled',
             target: 'choosing',
-            actions: ['closeCalls', 'tellStepFinished'],
+            actions: ['countToolErrors', 'closeCalls', 'tellStepFinished'],
+          },
+          states: {
+            runningTools: {
+              description: 'Tools run side by side, as far as slots allow.',
+              always: { guard: 'waitsForPeople', target: 'awaitingAnswers' },
+            },
+            awaitingAnswers: {
+              description:
+                'Nothing goes on before somebody approves a call, or runs one outside. The clock stands still.',
+              entry: 'pauseClock',
+              exit: 'resumeClock',
+              always: { guard: 'waitsForNobody', target: 'runningTools' },
+              on: {
+                'turn.resolveTool': { actions: { type: 'passResult', params: theEvent } },
+                'turn.steer': {
+                  guard: 'waitsForClients',
+                  actions: [{ type: 'keepSteering', params: theEvent }, 'giveUpResults'],
+                },
+              },
+            },
           },
         },
       },

@@ -4,12 +4,16 @@ import type {
   AnswerPart,
   ModelParts,
   Payload,
+  ToolApproved,
   ToolAttemptFailed,
   ToolPrepared,
   ToolProgressed,
   ToolSettled,
+  TurnApprove,
   TurnCancel,
+  TurnDeny,
   TurnInputEvent,
+  TurnResolveTool,
   TurnStart,
   TurnSteer,
 } from '../events.ts';
@@ -17,9 +21,20 @@ import { describeError, type Failure } from '../failure.ts';
 import { type AssistantMessage, textOf } from '../messages.ts';
 import { addUsage, noUsage } from '../model.ts';
 import { addCost, budgetFailure, overspent } from './budget.ts';
-import { type CallRecord, changeCall, recordCalls, resultsMessage } from './calls.ts';
+import {
+  type CallRecord,
+  changeCall,
+  givenUp,
+  isToolError,
+  recordCalls,
+  resultsMessage,
+  waiting,
+  waitsForClients,
+  waitsForPeople,
+} from './calls.ts';
 import type { CallModelInput, CallModelOutput, ModelAnswer, Remark } from './contracts.ts';
 import { append } from './history.ts';
+import { recent, refusedRepeat, repeats, signatureOf } from './loopDetection.ts';
 import { answerReports } from './reports.ts';
 import { toolCallMachine } from './toolCallMachine.ts';
 import { grantable } from './toolSlots.ts';
@@ -37,8 +52,10 @@ import {
   maxStepsFailure,
   modelFailure,
   noProgressFailure,
+  repeatedCallsFailure,
   retriesFailure,
   timeoutFailure,
+  toolErrorsFailure,
 } from './turnFailures.ts';
 
 function notProvided(): never {
@@ -68,6 +85,7 @@ export const turnSetup = setup({
   guards: {
     wasCancelledBefore: (_, { cancelled }: TurnStart) => cancelled !== undefined,
     areRetriesSpent: ({ context }) => context.totals.hints > context.settings.retries,
+    hasTooManyToolErrors: ({ context }) => tooManyErrors(context) !== undefined,
     isOutOfSteps: ({ context }) => context.step >= context.settings.limits.maxSteps,
     canRetry: ({ context }, { output }: Called) => mayRetry(context, output),
     cannotAffordRetry: ({ context }, { output }: Called) =>
@@ -79,11 +97,17 @@ export const turnSetup = setup({
       isOverspentWith(context, output.value),
     wasRefused: (_, { output }: Called) =>
       output.value?.type === 'answer' && output.value.finishReason.unified === 'content-filter',
+    repeatsTooOften: ({ context }, { output }: Called) =>
+      output.value?.type === 'answer' &&
+      countRepeats(context, output.value).times.some((times) => times >= context.settings.limits.repeatedCalls),
     asksForTools: (_, { output }: Called) => output.value?.type === 'answer' && hasCalls(output.value),
     pausesTooOften: ({ context }, { output }: Called) =>
       isPause(output) && context.current.request >= context.settings.limits.maxSteps,
     hasPaused: (_, { output }: Called) => isPause(output),
     areAllToolsSettled: ({ context }) => context.calls.every((call) => call.state === 'settled'),
+    waitsForPeople: ({ context }) => waitsForPeople(context.calls),
+    waitsForNobody: ({ context }) => !waitsForPeople(context.calls),
+    waitsForClients: ({ context }) => waitsForClients(context.calls),
   },
   actions: {
     beginTurn: enqueueActions(({ context, enqueue }, { turnId, message, steering, at }: TurnStart) => {
@@ -98,9 +122,14 @@ export const turnSetup = setup({
       enqueue.emit({ type: 'turn.started', messageId: message.id });
       enqueue.emit({ type: 'message.added', message, cause: 'input' });
       const { maxDurationMs } = context.settings.limits;
-      if (maxDurationMs !== undefined) enqueue.raise({ type: 'turn.timeout' }, { delay: maxDurationMs });
+      if (maxDurationMs === undefined) return;
+      enqueue.assign({ clock: { deadlineAt: at + maxDurationMs, pausedAt: undefined } });
+      enqueue.raise({ type: 'turn.timeout' }, { id: 'deadline', delay: maxDurationMs });
     }),
-    keepSteering: assign(({ context }, { message }: TurnSteer) => ({ steering: [...context.steering, message] })),
+    keepSteering: assign(({ context }, { message, at }: TurnSteer) => ({
+      now: at,
+      steering: [...context.steering, message],
+    })),
     beginStep: enqueueActions(({ context, enqueue }) => {
       const step = context.step + 1;
       const { steering } = context;
@@ -147,7 +176,8 @@ export const turnSetup = setup({
       const { attempt } = context.current;
       const message = answerMessage(context, value);
       const { current, totals } = spent(context, value);
-      const calls = recordCalls(value.content, value.finishReason);
+      const { times, signatures } = countRepeats(context, value);
+      const calls = recordCalls(value.content, value.finishReason, times);
       if (!context.partial.shown && (reportedAt !== undefined || message.content.length > 0)) {
         enqueue.emit(messageStarted(context, reportedAt ?? at));
       }
@@ -161,7 +191,7 @@ export const turnSetup = setup({
         firstTokenAt: context.firstTokenAt ?? reportedAt,
         current: { ...current, finishReason: value.finishReason },
         calls,
-        totals: { ...totals, toolCalls: totals.toolCalls + calls.length },
+        totals: { ...totals, toolCalls: totals.toolCalls + calls.length, signatures },
       });
       enqueue.emit({
         type: 'message.completed',
@@ -180,8 +210,12 @@ export const turnSetup = setup({
           index,
         });
       }
-      for (const { call, outcome } of calls) {
-        if (outcome?.type === 'failed') enqueue.emit(toolFailed(call, outcome.failure));
+      const { repeatedCalls } = context.settings.limits;
+      for (const record of calls) {
+        const { call, outcome, times } = record;
+        if (outcome?.type !== 'failed') continue;
+        if (times >= refusedRepeat && times < repeatedCalls) enqueue.emit(repeatTripped(record, refusedRepeat));
+        enqueue.emit(toolFailed(call, outcome.failure));
       }
     }),
     repeatStep: assign(({ context }) => ({
@@ -234,11 +268,28 @@ export const turnSetup = setup({
     failWithMaxSteps: assign(({ context }) => ({
       failure: maxStepsFailure(context.step, context.settings.limits.maxSteps),
     })),
-    failWithRetries: assign(({ context }) => ({ failure: retriesFailure(context.lastHint, context.settings.retries) })),
-    failWithTimeout: assign(({ context }) => {
-      const limit = context.settings.limits.maxDurationMs ?? 0;
-      return { failure: timeoutFailure(limit), now: context.startedAt + limit, ...spentOnPartial(context) };
+    failWithRetries: assign(({ context: { totals, settings } }) => ({
+      failure: retriesFailure(totals.lastHint, settings.retries),
+    })),
+    failWithToolErrors: enqueueActions(({ context, enqueue }) => {
+      const over = tooManyErrors(context);
+      if (over === undefined) return;
+      const { kind, count, limit } = over;
+      enqueue.assign({ failure: toolErrorsFailure(count, limit, kind === 'consecutive_errors') });
+      enqueue.emit({ type: 'breaker.tripped', kind, count, limit });
     }),
+    failWithRepeatedCalls: enqueueActions(({ context: { calls, settings }, enqueue }) => {
+      const limit = settings.limits.repeatedCalls;
+      const repeated = calls.find(({ times }) => times >= limit);
+      if (repeated === undefined) return;
+      enqueue.assign({ failure: repeatedCallsFailure(repeated.call.toolName, repeated.times, limit) });
+      enqueue.emit(repeatTripped(repeated, limit));
+    }),
+    failWithTimeout: assign(({ context }) => ({
+      failure: timeoutFailure(context.settings.limits.maxDurationMs ?? 0),
+      now: context.clock.deadlineAt ?? context.now,
+      ...spentOnPartial(context),
+    })),
     failWithNoProgress: assign(({ context }) => ({ failure: noProgressFailure(context.settings.limits.maxSteps) })),
     failWithInternal: assign((_, { error }: { error: unknown }) => ({
       failure: internalFailure(describeError(error)),
@@ -265,8 +316,10 @@ export const turnSetup = setup({
       }
     }),
     // whoever reports that it is ready is still at it and runs only afterwards: those behind it have to wait for that
-    takePrepared: enqueueActions(({ context, enqueue }, { index, sequential, at }: ToolPrepared) => {
-      const calls = changeCall(context.calls, index, { state: 'queued', sequential });
+    takePrepared: enqueueActions(({ context, enqueue }, prepared: ToolPrepared) => {
+      const { type: _, index, at, ...ready } = prepared;
+      const isAsked = ready.approval !== undefined && !isApproved(context, index);
+      const calls = changeCall(context.calls, index, { ...ready, state: isAsked ? 'undecided' : waiting(ready) });
       const [first, ...others] = grantable(calls, context.settings.limits.maxParallelTools);
       if (first === undefined) {
         enqueue.assign({ now: at, calls });
@@ -300,13 +353,23 @@ export const turnSetup = setup({
         enqueue.emit({ type: 'tool.failed', ...names, failure: outcome.failure });
         return;
       }
+      if (outcome.type === 'denied') {
+        const { by, reason, synthesized } = outcome;
+        enqueue.assign({ now: at, calls });
+        if (by !== undefined) enqueue.emit({ type: 'tool.approvalResolved', ...names, decision: synthesized, by });
+        enqueue.emit({ type: 'tool.denied', ...names, reason });
+        return;
+      }
       const isHint = outcome.retry === true;
       enqueue.assign({
         now: at,
         calls,
         ...(isHint && {
-          totals: { ...context.totals, hints: context.totals.hints + 1 },
-          lastHint: String(outcome.output.value),
+          totals: {
+            ...context.totals,
+            hints: context.totals.hints + 1,
+            lastHint: String(outcome.output.value),
+          },
         }),
       });
       enqueue.emit({
@@ -324,6 +387,97 @@ export const turnSetup = setup({
         enqueue.sendTo(toolActorId(index), { type: 'tool.grant' });
       }
       enqueue.assign({ calls: granted.reduce(markExecuting, context.calls) });
+    }),
+    askForApprovals: enqueueActions(({ context, enqueue }) => {
+      if (context.calls.some(({ state }) => state === 'preparing')) return;
+      let { calls } = context;
+      for (const [index, { call, state, approval }] of calls.entries()) {
+        if (state !== 'undecided') continue;
+        const { timeoutMs } = approval ?? {};
+        calls = changeCall(calls, index, { state: 'awaitingApproval' });
+        enqueue.emit({
+          type: 'tool.approvalRequested',
+          ...namesOf(context, index),
+          input: call.input,
+          ...(timeoutMs !== undefined && { expiresAt: context.now + timeoutMs }),
+        });
+        enqueue.sendTo(toolActorId(index), { type: 'tool.ask', at: context.now });
+      }
+      if (calls !== context.calls) enqueue.assign({ calls });
+    }),
+    passApproval: enqueueActions(({ context, enqueue }, { toolCallId, remember, at }: TurnApprove) => {
+      const asked = context.calls.find(({ call }) => call.toolCallId === toolCallId);
+      if (asked?.state !== 'awaitingApproval') return;
+      const { toolName } = asked.call;
+      if (remember !== undefined) enqueue.assign({ approvedTools: [...context.approvedTools, toolName] });
+      for (const [index, { call, state }] of context.calls.entries()) {
+        if (state !== 'awaitingApproval') continue;
+        if (call.toolCallId === toolCallId)
+          enqueue.sendTo(toolActorId(index), { type: 'tool.approve', by: 'user', at });
+        else if (remember !== undefined && call.toolName === toolName) {
+          enqueue.sendTo(toolActorId(index), { type: 'tool.approve', by: 'session', at });
+        }
+      }
+    }),
+    passDenial: enqueueActions(({ context, enqueue }, { toolCallId, reason, at }: TurnDeny) => {
+      const index = context.calls.findIndex(({ call }) => call.toolCallId === toolCallId);
+      if (index === -1) return;
+      enqueue.sendTo(toolActorId(index), { type: 'tool.deny', ...(reason !== undefined && { reason }), at });
+    }),
+    passResult: enqueueActions(({ context, enqueue }, { toolCallId, output, at }: TurnResolveTool) => {
+      const index = context.calls.findIndex(({ call }) => call.toolCallId === toolCallId);
+      if (index !== -1) enqueue.sendTo(toolActorId(index), { type: 'tool.resolve', output, at });
+    }),
+    takeApproved: enqueueActions(({ context, enqueue }, { index, by, at }: ToolApproved) => {
+      const record = context.calls[index];
+      if (record === undefined) return;
+      enqueue.assign({ now: at, calls: changeCall(context.calls, index, { state: waiting(record) }) });
+      enqueue.emit({ type: 'tool.approvalResolved', ...namesOf(context, index), decision: 'approved', by });
+    }),
+    requestResults: enqueueActions(({ context, enqueue }) => {
+      if (
+        context.calls.some(({ state }) => state !== 'settled' && state !== 'clientSide' && state !== 'awaitingResult')
+      ) {
+        return;
+      }
+      let { calls } = context;
+      for (const [index, { call, state }] of calls.entries()) {
+        if (state !== 'clientSide') continue;
+        calls = changeCall(calls, index, { state: 'awaitingResult' });
+        enqueue.emit({ type: 'tool.resultRequested', ...namesOf(context, index), input: call.input });
+        enqueue.sendTo(toolActorId(index), { type: 'tool.request' });
+      }
+      if (calls !== context.calls) enqueue.assign({ calls });
+    }),
+    giveUpResults: enqueueActions(({ context, enqueue }) => {
+      const calls = context.calls.map((record): CallRecord => {
+        return record.state === 'settled' ? record : { ...record, state: 'settled', outcome: givenUp };
+      });
+      enqueue.assign({ calls });
+      for (const [index, { state }] of context.calls.entries()) {
+        if (state !== 'settled') enqueue.emit({ type: 'tool.cancelled', ...namesOf(context, index), started: false });
+      }
+    }),
+    countToolErrors: assign(({ context: { calls, totals } }) => {
+      const errors = calls.filter(isToolError).length;
+      return {
+        totals: {
+          ...totals,
+          toolErrors: totals.toolErrors + errors,
+          stepsWithErrors: errors === 0 ? 0 : totals.stepsWithErrors + 1,
+        },
+      };
+    }),
+    pauseClock: enqueueActions(({ context: { clock, now }, enqueue }) => {
+      if (clock.deadlineAt === undefined) return;
+      enqueue.cancel('deadline');
+      enqueue.assign({ clock: { ...clock, pausedAt: now } });
+    }),
+    resumeClock: enqueueActions(({ context: { clock, now }, enqueue }) => {
+      if (clock.deadlineAt === undefined || clock.pausedAt === undefined) return;
+      const deadlineAt = clock.deadlineAt + now - clock.pausedAt;
+      enqueue.raise({ type: 'turn.timeout' }, { id: 'deadline', delay: deadlineAt - now });
+      enqueue.assign({ clock: { deadlineAt, pausedAt: undefined } });
     }),
     stopTools: enqueueActions(({ context, enqueue }) => {
       for (const index of context.calls.keys()) enqueue.stopChild(toolActorId(index));
@@ -421,6 +575,39 @@ function messageStarted(context: TurnContext, at: number) {
   const { step } = context;
   const { attempt } = context.current;
   return { type: 'message.started' as const, messageId: answerId(context), step, attempt, at };
+}
+
+/** How many times in a row each call of an answer was made, and what later calls are compared with. */
+function countRepeats({ totals, settings }: TurnContext, answer: ModelAnswer) {
+  const signatures = [...totals.signatures];
+  const times: number[] = [];
+  for (const part of answer.content) {
+    if (part.type !== 'tool-call') continue;
+    const isRepeatable = settings.repeatableTools.includes(part.toolName);
+    // one that may be repeated equals nothing, not even itself
+    signatures.push(isRepeatable ? `${totals.toolCalls + times.length}` : signatureOf(part));
+    times.push(repeats(signatures));
+  }
+  return { times, signatures: recent(signatures, settings.limits.repeatedCalls) };
+}
+
+function repeatTripped({ call, times }: CallRecord, limit: number) {
+  const { toolCallId } = call;
+  return { type: 'breaker.tripped' as const, kind: 'repeated_call' as const, count: times, limit, toolCallId };
+}
+
+/** The limit on tool errors that is reached, if one is. */
+function tooManyErrors({ totals, settings: { limits } }: TurnContext) {
+  const { consecutiveToolErrors, totalToolErrors } = limits;
+  if (totals.stepsWithErrors >= consecutiveToolErrors) {
+    return { kind: 'consecutive_errors' as const, count: totals.stepsWithErrors, limit: consecutiveToolErrors };
+  }
+  if (totalToolErrors === undefined || totals.toolErrors < totalToolErrors) return undefined;
+  return { kind: 'total_errors' as const, count: totals.toolErrors, limit: totalToolErrors };
+}
+
+function isApproved({ calls, approvedTools }: TurnContext, index: number): boolean {
+  return approvedTools.includes(calls[index]?.call.toolName ?? '');
 }
 
 function hasCalls(answer: ModelAnswer): boolean {

@@ -11,7 +11,7 @@ import { isThenable } from '../thenable.ts';
 import { type AnyTool, Retry, type ToolRun } from '../tool.ts';
 import { backoffDelay, defaultBackoff } from './retryPolicy.ts';
 import type { Toolbox } from './toolbox.ts';
-import { cut, toToolOutput } from './toolOutput.ts';
+import { cut, defaultMaxOutputChars, toToolOutput } from './toolOutput.ts';
 
 export interface ExecuteToolOptions {
   /** A longer output is cut in the middle. In characters. @default 100_000 */
@@ -29,7 +29,7 @@ type Failed = ToolOutcome & { type: 'failed' };
 
 /** One attempt to run a tool, as an actor. */
 export function executeTool({ byName, inputs }: Toolbox, options: ExecuteToolOptions = {}) {
-  const { maxOutputChars = 100_000, detailedToolErrors = true, random = Math.random } = options;
+  const { maxOutputChars = defaultMaxOutputChars, detailedToolErrors = true, random = Math.random } = options;
   const again = (tool: AnyTool, outcome: Failed, attempt: number): ExecuteToolOutput => {
     const delayMs = backoffDelay({ ...defaultBackoff, ...tool.retry }, attempt, random());
     return { type: 'failed', outcome, delayMs, maxAttempts: tool.retry?.maxAttempts ?? 1 };
@@ -71,7 +71,8 @@ export function executeTool({ byName, inputs }: Toolbox, options: ExecuteToolOpt
 }
 
 function run(tool: AnyTool, inputs: Toolbox['inputs'], call: ToolCallPart, about: ToolRun): unknown {
-  const execute = tool.execute as (input: unknown, run: ToolRun) => unknown;
+  const execute = tool.execute as ((input: unknown, run: ToolRun) => unknown) | undefined;
+  if (execute === undefined) throw new TypeError(`The tool "${tool.name}" runs outside: it has no execute.`);
   if (inputs.has(call)) {
     const input = inputs.get(call);
     // an attempt may change its input: the next one gets its own

@@ -2,7 +2,6 @@ import type { EffectResult, StartedEffect } from '../effects.ts';
 import { createFailure } from '../failure.ts';
 import type { CallModelOutput, ExecuteToolInput, ExecuteToolOutput } from '../machines/contracts.ts';
 import { noUsage } from '../model.ts';
-import type { AnyTool } from '../tool.ts';
 
 /**
  * What becomes of an effect that had begun when its process ended, and of which no result was kept. A model is asked
@@ -10,14 +9,13 @@ import type { AnyTool } from '../tool.ts';
  *
  * @returns nothing for what is simply run again: what has no effects, and tools that say they are idempotent
  */
-export function interrupted(
-  { kind, input }: StartedEffect,
-  tools: readonly AnyTool[],
-): EffectResult<CallModelOutput | ExecuteToolOutput> | undefined {
+export function interrupted({
+  kind,
+  input,
+}: StartedEffect): EffectResult<CallModelOutput | ExecuteToolOutput> | undefined {
   if (kind === 'callModel') return { value: askAnew };
   if (kind !== 'executeTool') return undefined;
-  const { toolName } = (input as ExecuteToolInput).call;
-  return tools.find(({ name }) => name === toolName)?.idempotent === true ? undefined : { value: notRepeated };
+  return (input as ExecuteToolInput).idempotent ? undefined : { value: notRepeated };
 }
 
 /** The code of failures that only the end of a process brings. */

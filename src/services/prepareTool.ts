@@ -1,41 +1,82 @@
-import { effect } from '../effects.ts';
+import { type EffectScope, effect } from '../effects.ts';
 import { createFailure, describeError } from '../failure.ts';
 import { toJson } from '../json.ts';
 import type { PrepareToolInput, PrepareToolOutput } from '../machines/contracts.ts';
 import { type Validation, validate } from '../schema.ts';
-import type { AnyTool } from '../tool.ts';
+import { isThenable } from '../thenable.ts';
+import type { AnyTool, Run } from '../tool.ts';
+import { describeRun } from './describeRun.ts';
 import type { Toolbox } from './toolbox.ts';
 
-/** Looks up the tool of a call and checks the input, as an actor. */
-export function prepareTool({ byName, inputs }: Toolbox) {
-  return effect<PrepareToolInput, PrepareToolOutput>('prepareTool', ({ input: { call } }) => {
+export interface PrepareToolOptions {
+  readonly approval?: {
+    /** How long a person may take to answer, in ms; then the answer is no. @default none */
+    readonly timeoutMs?: number;
+  };
+  /** What user functions get as `run.context` where no session has one for them. */
+  readonly context?: unknown;
+}
+
+type Scope = EffectScope<PrepareToolInput, never>;
+type Step = PrepareToolOutput | Promise<PrepareToolOutput>;
+
+/** Looks up the tool of a call, checks the input, and whether somebody has to be asked, as an actor. */
+export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOptions = {}) {
+  const ready = (tool: AnyTool, asks: boolean): PrepareToolOutput => ({
+    type: 'ready',
+    sequential: tool.sequential ?? false,
+    ...(tool.idempotent && { idempotent: true as const }),
+    ...(asks && { approval: { ...options.approval } }),
+    ...(tool.execute === undefined && { isClientSide: true as const }),
+  });
+  const decide = (tool: AnyTool, value: unknown, scope: Scope): Step => {
+    inputs.set(scope.input.call, value);
+    if (typeof tool.approval !== 'function') return ready(tool, tool.approval ?? false);
+    const asks = needsApproval(tool.approval, value, describeRun(scope, options.context));
+    return isThenable(asks) ? Promise.resolve(asks).then((answer) => ready(tool, answer)) : ready(tool, asks);
+  };
+  const judge = (tool: AnyTool, validation: Validation, scope: Scope): Step =>
+    validation.valid
+      ? decide(tool, validation.value, scope)
+      : refuse('invalid_tool_input', `The input of "${tool.name}" does not fit its schema: ${validation.reason}`);
+  return effect<PrepareToolInput, PrepareToolOutput>('prepareTool', (scope) => {
+    const { call } = scope.input;
     const tool = byName.get(call.toolName);
     if (tool === undefined) return refuse('unknown_tool', unknownTool(call.toolName, [...byName.keys()]));
     if (call.invalid) {
       return refuse('invalid_tool_input', `The input is not valid JSON: ${excerpt(String(call.input))}`);
     }
-    const keep = (value: unknown) => inputs.set(call, value);
     try {
       // a copy: the tool may change it, and the call stands in the history
       const checked = validate(tool.input, toJson(call.input));
       return checked instanceof Promise
         ? checked.then(
-            (validation) => judge(tool, validation, keep),
+            (validation) => judge(tool, validation, scope),
             (error) => brokenSchema(tool, error),
           )
-        : judge(tool, checked, keep);
+        : judge(tool, checked, scope);
     } catch (error) {
       return brokenSchema(tool, error);
     }
   });
 }
 
-function judge(tool: AnyTool, validation: Validation, keep: (input: unknown) => void): PrepareToolOutput {
-  if (!validation.valid) {
-    return refuse('invalid_tool_input', `The input of "${tool.name}" does not fit its schema: ${validation.reason}`);
+/** One that cannot say no says yes: a tool that somebody should have been asked about must not run. */
+function needsApproval(
+  approval: Exclude<AnyTool['approval'], boolean | undefined>,
+  input: unknown,
+  run: Run,
+): boolean | Promise<boolean> {
+  try {
+    const answer: unknown = (approval as (input: unknown, run: Run) => unknown)(input, run);
+    if (!isThenable(answer)) return answer !== false;
+    return Promise.resolve(answer).then(
+      (value) => value !== false,
+      () => true,
+    );
+  } catch {
+    return true;
   }
-  keep(validation.value);
-  return { type: 'ready', sequential: tool.sequential ?? false };
 }
 
 function brokenSchema(tool: AnyTool, error: unknown): PrepareToolOutput {

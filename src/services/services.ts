@@ -2,11 +2,11 @@ import { toolCallMachine } from '../machines/toolCallMachine.ts';
 import type { AnyTool } from '../tool.ts';
 import { type CallModelOptions, callModel } from './callModel.ts';
 import { type ExecuteToolOptions, executeTool } from './executeTool.ts';
-import { prepareTool } from './prepareTool.ts';
+import { type PrepareToolOptions, prepareTool } from './prepareTool.ts';
 import { createToolbox } from './toolbox.ts';
 
 /** What a turn works with. */
-export interface ServicesOptions extends Omit<CallModelOptions, 'tools'>, ExecuteToolOptions {
+export interface ServicesOptions extends Omit<CallModelOptions, 'tools'>, PrepareToolOptions, ExecuteToolOptions {
   /** @default none */
   readonly tools?: readonly AnyTool[];
 }
@@ -29,7 +29,7 @@ export function services(options: ServicesOptions) {
     actors: {
       callModel: callModel({ ...options, tools: toolbox.specs }),
       toolCall: toolCallMachine.provide({
-        actors: { prepareTool: prepareTool(toolbox), executeTool: executeTool(toolbox, options) },
+        actors: { prepareTool: prepareTool(toolbox, options), executeTool: executeTool(toolbox, options) },
       }),
     },
   };

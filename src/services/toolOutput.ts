@@ -2,6 +2,9 @@ import { describeError } from '../failure.ts';
 import { toJson } from '../json.ts';
 import type { ToolOutput } from '../messages.ts';
 
+/** @see AgentOptions.limits */
+export const defaultMaxOutputChars = 100_000;
+
 /** What a tool returned, as what the model reads: text, JSON, or an error where it is neither. */
 export function toToolOutput(value: unknown, maxChars: number): ToolOutput {
   if (value === undefined || value === '') return { type: 'text', value: '' };

@@ -52,6 +52,11 @@ const eventTypes = Object.keys({
   'turn.failed': true,
   'turn.cancelled': true,
   'session.idle': true,
+  'tool.approvalRequested': true,
+  'tool.approvalResolved': true,
+  'tool.denied': true,
+  'tool.resultRequested': true,
+  'breaker.tripped': true,
   'transcript.repaired': true,
   diagnostic: true,
 } satisfies Record<TurnEventType, true>) as readonly TurnEventType[];

@@ -65,7 +65,7 @@ async function embed(taken: Set<string>): Promise<void> {
     typeof turnMachine.provide
   >[0]);
   const actor = createActor(machine, { inspect: watch(taken) }).start();
-  actor.send({ type: 'turn.steer', message: userMessage('First of all', 'm1') });
+  actor.send({ type: 'turn.steer', message: userMessage('First of all', 'm1'), at: 0 });
   actor.send({ type: 'turn.start', turnId: 't', message: userMessage('Hi', 'm2'), at: 1 });
   await new Promise<void>((resolve) => actor.subscribe({ complete: resolve }));
   expect(actor.getSnapshot().output).toMatchObject({ status: 'failed', failure: { type: 'internal' } });

@@ -136,7 +136,7 @@ describe('the turn machine by itself', () => {
 
   it('keeps steering that comes before its message', () => {
     const { actor, port, payloads, start } = plainTurn();
-    actor.send({ type: 'turn.steer', message: userMessage('And briefly.', 'm2') });
+    actor.send({ type: 'turn.steer', message: userMessage('And briefly.', 'm2'), at: 0 });
     start();
     port.settle('callModel', says('Yes.'));
     expect(payloads).toContainEqual({ type: 'steering.applied', messageIds: ['m2'] });

@@ -7,6 +7,7 @@ import {
   type Message,
   type Model,
   type Session,
+  type Tool,
   type ToolResultPart,
   type ToolRun,
   type Turn,
@@ -89,8 +90,10 @@ export function converseWith(
   };
 }
 
-function isToolEnd(event: TurnEvent): event is EventOf<'tool.completed' | 'tool.failed' | 'tool.cancelled'> {
-  return event.type === 'tool.completed' || event.type === 'tool.failed' || event.type === 'tool.cancelled';
+const toolEnds = ['tool.completed', 'tool.failed', 'tool.denied', 'tool.cancelled'] as const;
+
+function isToolEnd(event: TurnEvent): event is EventOf<(typeof toolEnds)[number]> {
+  return (toolEnds as readonly string[]).includes(event.type);
 }
 
 function idOf({ toolCallId }: { readonly toolCallId: string }): string {
@@ -106,7 +109,7 @@ export function resultsIn(messages: readonly Message[]): readonly ToolResultPart
 export function tool(
   name: string,
   execute: (input: Json, run: ToolRun) => unknown = () => `${name} is done`,
-  options: Partial<Omit<AnyTool, 'name' | 'execute'>> = {},
+  options: Partial<Omit<AnyTool, 'name' | 'execute' | 'approval'>> & Pick<Tool, 'approval'> = {},
 ): AnyTool {
   return defineTool({
     input: { jsonSchema: { type: 'object' } },
