@@ -11,11 +11,15 @@ import type { Model, ModelSettings, ToolChoice } from './model.ts';
 import { checkAgentOptions, checkNames } from './options.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import type { Pricing } from './services/callModel.ts';
+import type { CheckOutputOptions, OutputSchemas, ValidateOutput } from './services/checkOutput.ts';
+import type { Guardrails } from './services/guardrails.ts';
+import { outputForm } from './services/outputForm.ts';
+import { type PrepareStepOptions, preparesSteps } from './services/prepareStep.ts';
 import type { RetryPolicy } from './services/retryPolicy.ts';
 import { services } from './services/services.ts';
 import { defaultMaxOutputChars } from './services/toolOutput.ts';
-import { type Kept, Session, type SessionSetup } from './session.ts';
-import type { AnyTool, ToolContext } from './tool.ts';
+import { type Kept, type SendOptions, Session, type SessionSetup } from './session.ts';
+import type { AnyTool, Run, ToolContext } from './tool.ts';
 import { transcriptProblems } from './transcript.ts';
 import type { TurnResult } from './turn.ts';
 
@@ -28,24 +32,34 @@ export interface AgentOptions<
   readonly model: Model;
   /** Stands in every event. @default 'agent' */
   readonly name?: string;
-  /** What the model is told before the conversation. @default none */
-  readonly instructions?: string;
+  /** What the model is told before the conversation; a function is called once a step. @default none */
+  readonly instructions?: string | ((run: Run<never>) => string | Promise<string>);
   /** What the model may call. @default none */
   readonly tools?: TTools;
   /** Whether the model may call tools (`auto`), must (`required`), must not (`none`), or must call `{ tool: name }`. @default 'auto' */
   readonly toolChoice?: ToolChoice;
   /** What is asked of the model beside the conversation; what is left out is the provider's choice. */
   readonly settings?: ModelSettings;
-  /** The form of the answer. Not supported yet; the type of `result.output` follows it. */
+  /** Called before every step, to choose its model, tools or instructions. @default every step is as the options say */
+  readonly prepareStep?: NonNullable<PrepareStepOptions['prepareStep']>;
+  /** The form of the answer: `result.output` is what it says, checked. @default any text */
   readonly output?: TSchema;
-  /** How often tools may ask to be called again, per turn. @default 1 */
+  /**
+   * Looks at the output. What it returns takes its place; with `throw new Retry('hint')` the model is asked again.
+   * @default every output that fits its schema is taken
+   */
+  readonly validateOutput?: (
+    output: TSchema extends Schema ? InferSchema<TSchema> : string,
+    run: Run<never>,
+  ) => unknown;
+  /** What looks at messages, answers and tool calls before they go on. @default none */
+  readonly guardrails?: Guardrails;
+  /** How often tools may ask to be called again, and answers to be made again, per turn. @default 1 */
   readonly retries?: number;
   /** How failed model calls are repeated; each option has its own default. */
   readonly modelRetry?: Partial<RetryPolicy & AttemptLimits>;
   /** What a turn may take; each limit has its own default. */
   readonly limits?: Partial<TurnLimits> & {
-    /** What happens when the last step asks for tools: they run, and the turn fails. @default 'fail' */
-    readonly lastStep?: 'fail';
     /** A longer output of a tool is cut in the middle. In characters. @default 100_000 */
     readonly maxOutputChars?: number;
   };
@@ -84,7 +98,8 @@ type Arguments<TOptions, TContext> = unknown extends TContext
   ? [options?: TOptions & WithContext<TContext>]
   : [options: TOptions & WithContext<TContext>];
 
-export interface RunOptions {
+export interface RunOptions<TSchema extends Schema | undefined = Schema | undefined>
+  extends Pick<SendOptions<TSchema>, 'limits' | 'output'> {
   /** Cancels the turn when it aborts. @default none */
   readonly signal?: AbortSignal;
   /** Told every event. @default none */
@@ -108,7 +123,10 @@ export interface Agent<TContext = unknown, TOutput = undefined> {
    *
    * @throws AgentError of the kind that says how the turn ended, if not with an answer
    */
-  run(input: UserInput, ...options: Arguments<RunOptions, TContext>): Promise<TurnResult<TOutput>>;
+  run<TSchema extends Schema | undefined = undefined>(
+    input: UserInput,
+    ...options: Arguments<RunOptions<TSchema>, TContext>
+  ): Promise<TurnResult<TSchema extends Schema ? InferSchema<TSchema> : TOutput>>;
   /**
    * Opens a conversation: a new one, or with `id` one that the store has.
    *
@@ -153,9 +171,11 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     const { name = 'agent', clock = systemClock } = options;
     this.name = name;
     this.#keeper = options.store && new Keeper(options.store);
+    const outputs: OutputSchemas = new Map();
     this.#setup = {
       agent: name,
-      ...assembleSession(options),
+      ...assembleSession(options, outputs),
+      outputs,
       model: describeModel(options.model),
       clock,
       maxOutputChars: options.limits?.maxOutputChars ?? defaultMaxOutputChars,
@@ -166,9 +186,12 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     };
   }
 
-  async run(input: UserInput, ...[options]: Arguments<RunOptions, TContext>): Promise<TurnResult<TOutput>> {
-    const { signal, onEvent, context, ...others } = options ?? {};
-    checkNames('run()', others, ['output', 'limits']);
+  async run<TSchema extends Schema | undefined = undefined>(
+    input: UserInput,
+    ...[options]: Arguments<RunOptions<TSchema>, TContext>
+  ): Promise<TurnResult<TSchema extends Schema ? InferSchema<TSchema> : TOutput>> {
+    const { onEvent, context, signal, limits, output, ...others } = options ?? {};
+    checkNames('run()', others, []);
     if (onEvent !== undefined && typeof onEvent !== 'function')
       throw new TypeError('run(): `onEvent` is not a function.');
     const opening = this.#check('run()', { context });
@@ -176,7 +199,11 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     const session = this.#open(opening, kept);
     if (onEvent !== undefined) session.on('*', onEvent);
     try {
-      return await session.send(input, signal === undefined ? {} : { signal }).result;
+      return await session.send(input, {
+        ...(signal !== undefined && { signal }),
+        ...(limits !== undefined && { limits }),
+        ...(output !== undefined && { output }),
+      }).result;
     } finally {
       await session.close();
     }
@@ -256,11 +283,24 @@ interface Opening {
 /** The machines of an agent's sessions, with its model and its tools bound, and what they are given. */
 export function assembleSession(
   options: AgentOptions<readonly AnyTool[], Schema | undefined>,
+  outputs: OutputSchemas = new Map(),
 ): Pick<SessionSetup, 'machine' | 'input'> {
-  const { cancelNotes = true, retries, modelRetry } = options;
-  const { maxOutputChars, lastStep: _, ...limits } = options.limits ?? {};
+  const { cancelNotes = true, retries, modelRetry, output, validateOutput, ...others } = options;
+  const { maxOutputChars, ...limits } = options.limits ?? {};
   const repeatableTools = (options.tools ?? []).filter(({ repeatable }) => repeatable).map(({ name }) => name);
-  const turn = turnMachine.provide(services({ ...options, ...(maxOutputChars !== undefined && { maxOutputChars }) }));
+  const checks: CheckOutputOptions = {
+    outputs,
+    ...(output !== undefined && { output }),
+    ...(validateOutput !== undefined && { validateOutput: validateOutput as ValidateOutput }),
+  };
+  const turn = turnMachine.provide(
+    services({
+      ...others,
+      ...checks,
+      ...(modelRetry !== undefined && { modelRetry }),
+      ...(maxOutputChars !== undefined && { maxOutputChars }),
+    }),
+  );
   return {
     machine: sessionMachine.provide({ actors: { turn } }),
     input: {
@@ -270,6 +310,8 @@ export function assembleSession(
         ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
         ...(retries !== undefined && { retries }),
         ...(repeatableTools.length > 0 && { repeatableTools }),
+        ...(preparesSteps(options) && { preparesSteps: true }),
+        ...((output ?? validateOutput) !== undefined && { output: outputForm(output) }),
       },
     },
   };

@@ -82,8 +82,9 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
   }
 
   const { usage, cost } = begun?.totals ?? { usage: noUsage, cost: undefined };
-  const { step: steps, startedAt } = begun ?? { step: 0, startedAt: at };
-  const { approvedTools } = begun ?? host.actor.getSnapshot().context;
+  const steps = begun?.step ?? 0;
+  const startedAt = begun?.clock.startedAt ?? at;
+  const approvedTools = begun?.allowance.tools ?? host.actor.getSnapshot().context.approvedTools;
   const durationMs = Math.max(0, at - startedAt);
   say({ type: 'turn.failed', failure, usage, ...(cost !== undefined && { cost }), steps, durationMs });
   const end = endOf(turnId, history, failure);

@@ -7,6 +7,7 @@ import type { Failure } from './failure.ts';
 import type { Json } from './json.ts';
 import type { AssistantMessage, Message, ToolOutput, UserMessage } from './messages.ts';
 import type { FinishReason, ReasoningDelta, TextDelta, Usage } from './model.ts';
+import type { JsonSchema } from './schema.ts';
 
 // ---------------------------------------------------------------------------------------------- emitted by a session
 
@@ -20,8 +21,8 @@ export interface TurnStarted {
 export interface MessageAdded {
   readonly type: 'message.added';
   readonly message: Message;
-  /** The message of the turn, one that steers it, or a note on how it ended. */
-  readonly cause: 'input' | 'steering' | 'cancel_note' | 'failure_note';
+  /** The message of the turn, one that steers it, what was wrong with an answer, or a note on how the turn ended. */
+  readonly cause: 'input' | 'steering' | 'output_hint' | 'cancel_note' | 'failure_note';
 }
 /** A step begins: a model call, and the tools that it asks for. */
 export interface StepStarted {
@@ -76,6 +77,14 @@ export interface MessageSuperseded {
   readonly messageId: string;
   /** The attempt that failed. */
   readonly attempt: number;
+}
+/** A guardrail changed a message, or withdrew what was shown of an answer: show the replacement in its place. */
+export interface MessageReplaced {
+  readonly type: 'message.replaced';
+  readonly messageId: string;
+  readonly reason: string;
+  /** Empty where nothing is left. */
+  readonly replacement: string;
 }
 /** The model call failed and is going to be repeated; comes before the wait. */
 export interface ModelRetrying {
@@ -206,6 +215,36 @@ export interface BudgetWarning {
   readonly spent: number;
   readonly limit: number;
 }
+/** The turn waits: for more steps (`session.extend()`), or for leave to spend more (`session.resume()`). */
+export interface TurnPaused {
+  readonly type: 'turn.paused';
+  readonly reason: 'max_steps' | 'soft_cost';
+  /** Steps, or money in the currency of `pricing`. */
+  readonly spent: number;
+  readonly limit: number;
+}
+/** The turn goes on. */
+export interface TurnResumed {
+  readonly type: 'turn.resumed';
+  readonly reason: 'max_steps' | 'soft_cost';
+  readonly spent: number;
+  /** As it is now; for `soft_cost`, none holds any more in this turn. */
+  readonly limit?: number;
+}
+/** A guardrail refused something, changed it, or would have: `logged`, where it is `advisory`. */
+export interface GuardrailTriggered {
+  readonly type: 'guardrail.triggered';
+  readonly stage: 'input' | 'output' | 'tool';
+  readonly name: string;
+  readonly action: 'denied' | 'rewritten' | 'logged';
+  readonly reason: string;
+}
+/** The answer is not of the form that was asked for, and the model is asked again while retries are left. */
+export interface OutputRejected {
+  readonly type: 'output.rejected';
+  readonly reason: string;
+  readonly retriesLeft: number;
+}
 /** The same thing happened too often. Calls that repeat are refused first; then the turn fails. */
 export interface BreakerTripped {
   readonly type: 'breaker.tripped';
@@ -248,6 +287,8 @@ export interface TurnCompleted extends Ending {
   /** Text of the last message. */
   readonly text: string;
   readonly stopReason: 'end_turn' | 'max_tokens' | 'refusal';
+  /** What the answer says, in the form that was asked for. */
+  readonly output?: Json;
   /** How many tools were called. */
   readonly toolCalls: number;
   /** From the start of the turn to the first text, reasoning or tool call. */
@@ -282,6 +323,7 @@ export type ProgressPayload =
   | ReasoningDeltaEvent
   | MessageCompleted
   | MessageSuperseded
+  | MessageReplaced
   | ModelRetrying
   | ToolCalled
   | ToolStarted
@@ -297,13 +339,15 @@ export type ProgressPayload =
   | SteeringApplied
   | MessagesUpdated
   | BudgetWarning
+  | TurnPaused
+  | TurnResumed
   | TurnCompleted
   | TurnFailed
   | TurnCancelled
   | SessionIdle;
 
 /** Events for whoever looks for the reason of something. */
-export type DiagnosticPayload = TranscriptRepaired | BreakerTripped | Diagnostic;
+export type DiagnosticPayload = TranscriptRepaired | GuardrailTriggered | OutputRejected | BreakerTripped | Diagnostic;
 
 /** What the machines emit; the session adds the {@link Envelope}, and `at` where it is not given. */
 export type Payload = (ProgressPayload | DiagnosticPayload) & { readonly at?: number };
@@ -331,7 +375,13 @@ export type DiagnosticEvent = Stamped<DiagnosticPayload>;
 export type TurnEvent = ProgressEvent | DiagnosticEvent;
 export type TurnEventType = TurnEvent['type'];
 
-const diagnosticTypes: ReadonlySet<TurnEventType> = new Set(['transcript.repaired', 'breaker.tripped', 'diagnostic']);
+const diagnosticTypes: ReadonlySet<TurnEventType> = new Set([
+  'transcript.repaired',
+  'guardrail.triggered',
+  'output.rejected',
+  'breaker.tripped',
+  'diagnostic',
+]);
 const ephemeralTypes: ReadonlySet<TurnEventType> = new Set(['message.delta', 'reasoning.delta', 'tool.progress']);
 const terminalTypes: ReadonlySet<TurnEventType> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
 
@@ -384,7 +434,19 @@ export interface SessionSend {
   readonly type: 'session.send';
   readonly turnId: string;
   readonly message: UserMessage;
+  /** What this turn does otherwise than the session's turns. */
+  readonly options?: TurnOverrides;
   readonly at: number;
+}
+/** What one turn does otherwise than the others. */
+export interface TurnOverrides {
+  /** By name, as in `TurnLimits`. */
+  readonly limits?: { readonly [limit: string]: number | string };
+  readonly output?: OutputForm;
+}
+/** The form of an answer; without a schema the application checks it by itself. */
+export interface OutputForm {
+  readonly schema?: JsonSchema;
 }
 /** A message for the running turn's next step; without one, for a turn of its own, which gets this `turnId`. */
 export interface SessionSteer {
@@ -417,6 +479,17 @@ export interface SessionDiagnose {
   readonly message: string;
   readonly at: number;
 }
+/** Gives the turn more steps that has none left and waits for that. */
+export interface SessionExtend {
+  readonly type: 'session.extend';
+  readonly steps: number;
+  readonly at: number;
+}
+/** Lets the turn go on that has spent more than `softCost`. */
+export interface SessionResume {
+  readonly type: 'session.resume';
+  readonly at: number;
+}
 /** Lets a tool call run that waits for approval. */
 export interface SessionApprove {
   readonly type: 'session.approve';
@@ -445,6 +518,8 @@ export type SessionInput =
   | SessionSteer
   | SessionStart
   | SessionCancel
+  | SessionExtend
+  | SessionResume
   | SessionApprove
   | SessionDeny
   | SessionResolveTool
@@ -474,6 +549,17 @@ export interface TurnCancel {
 export interface TurnSteer {
   readonly type: 'turn.steer';
   readonly message: UserMessage;
+  readonly at: number;
+}
+/** More steps, for a turn that waits for them. */
+export interface TurnExtend {
+  readonly type: 'turn.extend';
+  readonly steps: number;
+  readonly at: number;
+}
+/** Leave to spend more than `softCost`. */
+export interface TurnResume {
+  readonly type: 'turn.resume';
   readonly at: number;
 }
 /** The answer to a question for approval. */
@@ -525,6 +611,11 @@ export interface ToolPrepared {
   /** It runs outside. */
   readonly isClientSide?: true;
   readonly at: number;
+}
+/** Guardrails had something to say of a tool call. */
+export interface ToolGuarded {
+  readonly type: 'tool.guarded';
+  readonly reports: readonly Omit<GuardrailTriggered, 'type'>[];
 }
 /** A tool call may run that somebody was asked about. */
 export interface ToolApproved {
@@ -581,11 +672,14 @@ export type TurnInputEvent =
   | TurnStart
   | TurnCancel
   | TurnSteer
+  | TurnExtend
+  | TurnResume
   | TurnApprove
   | TurnDeny
   | TurnResolveTool
   | TurnTimeout
   | ModelParts
+  | ToolGuarded
   | ToolPrepared
   | ToolApproved
   | ToolBegan

@@ -70,7 +70,7 @@ export interface UserMessage {
   readonly role: 'user';
   readonly id: string;
   readonly content: readonly (TextPart | FilePart)[];
-  readonly cause?: 'steering' | 'cancel_note' | 'summary';
+  readonly cause?: 'steering' | 'output_hint' | 'cancel_note' | 'summary';
 }
 
 export type AssistantPart = TextPart | ReasoningPart | ToolCallPart | OpaquePart;

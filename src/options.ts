@@ -1,9 +1,14 @@
+import { schemaProblem } from './schema.ts';
 import { checkRetry } from './tool.ts';
 
 const known = [
   'model',
   'name',
   'instructions',
+  'prepareStep',
+  'output',
+  'validateOutput',
+  'guardrails',
   'tools',
   'toolChoice',
   'settings',
@@ -17,12 +22,13 @@ const known = [
   'clock',
   'store',
 ] as const;
-const notYet = ['prepareStep', 'output', 'validateOutput', 'compaction', 'guardrails', 'inspect'] as const;
+const notYet = ['compaction', 'inspect'] as const;
 const knownLimits = [
   'maxSteps',
   'lastStep',
   'maxTokens',
   'maxCost',
+  'softCost',
   'maxDurationMs',
   'stallTimeoutMs',
   'maxParallelTools',
@@ -31,7 +37,6 @@ const knownLimits = [
   'totalToolErrors',
   'repeatedCalls',
 ] as const;
-const limitsNotYet = ['softCost'] as const;
 const knownRetry = [
   'maxAttempts',
   'initialDelayMs',
@@ -66,12 +71,19 @@ export function checkAgentOptions(options: unknown): void {
   }
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw new TypeError('createAgent(): `name` must be a text.');
-  if (typeof instructions === 'function') {
-    throw new TypeError('createAgent(): `instructions` as a function is not supported yet: give a text.');
+  if (instructions !== undefined && typeof instructions !== 'string' && typeof instructions !== 'function') {
+    throw new TypeError('createAgent(): `instructions` must be a text, or a function that gives one.');
   }
-  if (instructions !== undefined && typeof instructions !== 'string') {
-    throw new TypeError('createAgent(): `instructions` must be a text.');
+  for (const option of ['prepareStep', 'validateOutput', 'pricing'] as const) {
+    if (options[option] !== undefined && typeof options[option] !== 'function') {
+      throw new TypeError(`createAgent(): \`${option}\` must be a function.`);
+    }
   }
+  if (options.output !== undefined) {
+    const problem = schemaProblem(options.output);
+    if (problem !== undefined) throw new TypeError(`createAgent(): \`output\` cannot be used: ${problem}.`);
+  }
+  checkGuardrails(options.guardrails);
   if (tools !== undefined && !Array.isArray(tools)) throw new TypeError('createAgent(): `tools` must be an array.');
   checkToolChoice(toolChoice, Array.isArray(tools) ? tools : []);
   if (settings !== undefined) {
@@ -87,11 +99,10 @@ export function checkAgentOptions(options: unknown): void {
       throw new TypeError(`createAgent(): \`${option}\` must be true or false.`);
     }
   }
-  if (pricing !== undefined && typeof pricing !== 'function') {
-    throw new TypeError('createAgent(): `pricing` must be a function of model and usage.');
-  }
-  if (isObject(limits) && limits.maxCost !== undefined && pricing === undefined) {
-    throw new TypeError('createAgent(): `limits.maxCost` needs `pricing`, or no cost is ever known.');
+  for (const limit of ['maxCost', 'softCost'] as const) {
+    if (isObject(limits) && limits[limit] !== undefined && pricing === undefined) {
+      throw new TypeError(`createAgent(): \`limits.${limit}\` needs \`pricing\`, or no cost is ever known.`);
+    }
   }
   if (store !== undefined) {
     for (const method of ['lock', 'read', 'write', 'list'] as const) {
@@ -154,12 +165,22 @@ function checkModelRetry(retry: unknown): void {
   }
 }
 
-function checkLimits(limits: unknown): void {
+/**
+ * The limits of one turn.
+ *
+ * @throws TypeError naming the one that is wrong
+ */
+export function checkTurnLimits(where: string, limits: unknown): void {
+  checkLimits(limits, where, ['maxOutputChars']);
+}
+
+function checkLimits(limits: unknown, where = 'createAgent()', foreign: readonly string[] = []): void {
   if (limits === undefined) return;
-  if (!isObject(limits)) throw new TypeError('createAgent(): `limits` must be an object.');
-  checkKnown('createAgent(): limits', limits, knownLimits, limitsNotYet);
-  if (limits.lastStep !== undefined && limits.lastStep !== 'fail') {
-    throw new TypeError("createAgent(): `limits.lastStep` can only be 'fail' yet.");
+  if (!isObject(limits)) throw new TypeError(`${where}: \`limits\` must be an object.`);
+  const names = knownLimits.filter((name) => !foreign.includes(name));
+  checkKnown(`${where}: limits`, limits, names, []);
+  if (limits.lastStep !== undefined && !['fail', 'answer', 'ask'].includes(String(limits.lastStep))) {
+    throw new TypeError(`${where}: \`limits.lastStep\` must be 'fail', 'answer' or 'ask'.`);
   }
   for (const name of [
     'maxSteps',
@@ -168,14 +189,34 @@ function checkLimits(limits: unknown): void {
     'consecutiveToolErrors',
     'totalToolErrors',
   ] as const) {
-    if (limits[name] !== undefined) checkWhole(`limits.${name}`, limits[name], 1);
+    if (limits[name] !== undefined) checkWhole(`limits.${name}`, limits[name], 1, where);
   }
-  if (limits.repeatedCalls !== undefined) checkWhole('limits.repeatedCalls', limits.repeatedCalls, 2);
-  for (const name of ['maxTokens', 'maxCost'] as const) {
-    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], 0);
+  if (limits.repeatedCalls !== undefined) checkWhole('limits.repeatedCalls', limits.repeatedCalls, 2, where);
+  for (const name of ['maxTokens', 'maxCost', 'softCost'] as const) {
+    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], 0, where);
   }
   for (const name of ['maxDurationMs', 'stallTimeoutMs'] as const) {
-    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], Number.MIN_VALUE);
+    if (limits[name] !== undefined) checkPositive(`limits.${name}`, limits[name], Number.MIN_VALUE, where);
+  }
+}
+
+function checkGuardrails(guardrails: unknown): void {
+  if (guardrails === undefined) return;
+  if (!isObject(guardrails))
+    throw new TypeError('createAgent(): `guardrails` must be an object like { input: [check] }.');
+  checkKnown('createAgent(): guardrails', guardrails, ['input', 'output', 'tool'], []);
+  for (const [stage, list] of Object.entries(guardrails)) {
+    if (list === undefined) continue;
+    if (!Array.isArray(list)) throw new TypeError(`createAgent(): \`guardrails.${stage}\` must be an array.`);
+    for (const guardrail of list) {
+      if (typeof guardrail === 'function') continue;
+      if (!isObject(guardrail) || typeof guardrail.check !== 'function') {
+        throw new TypeError(
+          `createAgent(): every entry of \`guardrails.${stage}\` must be a function, or { name, advisory, check }.`,
+        );
+      }
+      checkKnown(`createAgent(): guardrails.${stage}`, guardrail, ['name', 'advisory', 'check'], []);
+    }
   }
 }
 
@@ -187,15 +228,15 @@ function checkApproval(approval: unknown): void {
   if (approval.timeoutMs !== undefined) checkPositive('approval.timeoutMs', approval.timeoutMs, Number.MIN_VALUE);
 }
 
-function checkWhole(name: string, value: unknown, least: number): void {
+function checkWhole(name: string, value: unknown, least: number, where = 'createAgent()'): void {
   if (Number.isInteger(value) && Number(value) >= least) return;
-  throw new TypeError(`createAgent(): \`${name}\` must be a whole number from ${least}, not ${String(value)}.`);
+  throw new TypeError(`${where}: \`${name}\` must be a whole number from ${least}, not ${String(value)}.`);
 }
 
-function checkPositive(name: string, value: unknown, least: number): void {
+function checkPositive(name: string, value: unknown, least: number, where = 'createAgent()'): void {
   if (typeof value === 'number' && Number.isFinite(value) && value >= least) return;
   throw new TypeError(
-    `createAgent(): \`${name}\` must be a number ${least === 0 ? 'from 0' : 'above 0'}, not ${String(value)}.`,
+    `${where}: \`${name}\` must be a number ${least === 0 ? 'from 0' : 'above 0'}, not ${String(value)}.`,
   );
 }
 

@@ -6,27 +6,36 @@ import type { Clock } from './clock.ts';
 import { Driver } from './driver.ts';
 import type { SessionState, StoredSession, StoreLock } from './durability/store.ts';
 import type { EffectResult, StartedEffect } from './effects.ts';
-import { isTerminal, type TurnEvent, type TurnEventType } from './events.ts';
+import { isTerminal, type TurnEvent, type TurnEventType, type TurnOverrides } from './events.ts';
 import { describeError, type Failure } from './failure.ts';
 import { type Command, Host, type HostOptions, type Row, refold, type SessionLogic } from './host.ts';
 import { Journal, type StoreWriter } from './journal.ts';
 import type { Json } from './json.ts';
 import { createHistory, type History, messagesOf } from './machines/history.ts';
+import type { TurnLimits } from './machines/policies.ts';
 import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
 import { machineVersion } from './machines/version.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
 import { noUsage, type Usage } from './model.ts';
+import { checkTurnLimits } from './options.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
 import { divergedFailure, lostFailure, recoverySource, stuckIn, whatIsLeft } from './reopening.ts';
+import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
+import type { OutputSchemas } from './services/checkOutput.ts';
+import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
 import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
-export interface SendOptions {
+export interface SendOptions<TSchema extends Schema | undefined = Schema | undefined> {
   /** Cancels the turn when it aborts. @default none */
   readonly signal?: AbortSignal;
+  /** What this turn may take, where that is not what the agent's turns may. @default the agent's */
+  readonly limits?: Partial<TurnLimits>;
+  /** The form of this turn's answer. @default the agent's */
+  readonly output?: TSchema;
 }
 
 export interface SteerOptions {
@@ -58,6 +67,8 @@ export interface SessionSetup {
   readonly clock: Clock;
   /** A longer output of a client-side tool is cut in the middle. */
   readonly maxOutputChars: number;
+  /** Where turns leave their schemas that have one of their own. */
+  readonly outputs: OutputSchemas;
   /** Told when the session begins to work, and when it rests or is closed. */
   readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
 }
@@ -132,11 +143,16 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    *
    * @throws TypeError for an empty message, Error after `close()`
    */
-  send(input: UserInput, options: SendOptions = {}): Turn<TOutput> {
-    const { signal, ...others } = options;
+  send<TSchema extends Schema | undefined = undefined>(
+    input: UserInput,
+    options: SendOptions<TSchema> = {},
+  ): Turn<TSchema extends Schema ? InferSchema<TSchema> : TOutput> {
+    const { signal, limits, output, ...others } = options;
     const [unknown] = Object.keys(others);
-    if (unknown !== undefined)
-      throw new TypeError(`send(): the option \`${unknown}\` is not supported${notYetForSend(unknown)}.`);
+    if (unknown !== undefined) throw new TypeError(`send(): there is no option \`${unknown}\`.`);
+    checkTurnLimits('send()', limits);
+    const problem = output === undefined ? undefined : schemaProblem(output);
+    if (problem !== undefined) throw new TypeError(`send(): \`output\` cannot be used: ${problem}.`);
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new TypeError('send(): `signal` is not an AbortSignal.');
     const turnId = newId('turn');
@@ -144,11 +160,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     if (this.#closing !== undefined) {
       throw new Error(`Session "${this.id}" is closed: it takes no more messages. Open another with agent.session().`);
     }
+    const overrides = toOverrides(limits, output);
+    if (output !== undefined) this.#setup.outputs.set(turnId, output);
     const turn = this.#handle(turnId);
     this.#turns.set(turnId, turn);
-    this.#command({ type: 'session.send', turnId, message });
+    this.#command({ type: 'session.send', turnId, message, ...(overrides !== undefined && { options: overrides }) });
     if (signal !== undefined) this.#followSignal(turn, signal);
-    return turn;
+    // of the type that the schema says, if there is one
+    return turn as unknown as Turn<TSchema extends Schema ? InferSchema<TSchema> : TOutput>;
   }
 
   /**
@@ -174,12 +193,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Goes on with a turn that was unfinished when its process ended; only where the session was opened with
-   * `resume: 'manual'`.
+   * Goes on with a turn that waits for leave to spend more than `softCost`, or that was unfinished when its process
+   * ended, where the session was opened with `resume: 'manual'`.
    */
   resume(): Admission {
     const { resultOf } = this.#kept ?? {};
-    if (!this.#isHeld || resultOf === undefined) return refuse(`Session "${this.id}" has no turn to be resumed.`);
+    if (!this.#isHeld || resultOf === undefined) {
+      return this.#unpause('awaitingResume', { type: 'session.resume' });
+    }
     this.#isHeld = false;
     this.#command({
       type: 'session.diagnose',
@@ -188,6 +209,16 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     });
     this.#driver.resume(resultOf);
     return accepted;
+  }
+
+  /**
+   * Gives the turn more steps that has none left and waits for that, as with `lastStep: 'ask'`.
+   *
+   * @throws TypeError where `steps` is no whole number from 1
+   */
+  extend(steps: number): Admission {
+    if (!Number.isInteger(steps) || steps < 1) throw new TypeError('extend(): `steps` must be a whole number from 1.');
+    return this.#unpause('awaitingExtension', { type: 'session.extend', steps });
   }
 
   /** The turns that run and wait, in their order; those included that a process before this one began. */
@@ -321,6 +352,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return accepted;
   }
 
+  #unpause(state: string, command: Command): Admission {
+    const { turn } = this.snapshot;
+    if (turn === undefined) return refuse(`Session "${this.id}" has no turn that waits.`);
+    if (turn.state !== state) return refuse(`Turn "${turn.id}" does not wait for that: it is ${turn.state}.`);
+    this.#command(command);
+    return accepted;
+  }
+
   /** The call that owns the answer is asked whether it waits for one. */
   #answer(toolCallId: string, state: string, command: Command): Admission {
     const tool = this.snapshot.turn?.tools.find((call) => call.toolCallId === toolCallId);
@@ -412,6 +451,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const output = outputs.get(turnId);
     const turn = this.#turns.get(turnId);
     outputs.delete(turnId);
+    this.#setup.outputs.delete(turnId);
     this.#turns.delete(turnId);
     if (output === undefined || turn === undefined) return;
     // whoever acts on how it ended can rely on it
@@ -568,8 +608,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       this.#driver.host.onRow = this.#takeRow;
       this.#record(this.#startEntry());
     }
-    for (const { turnId, message, cancelled } of saved.queue) {
-      this.#driver.command({ type: 'session.send', turnId, message });
+    for (const { turnId, message, options, cancelled } of saved.queue) {
+      this.#driver.command({ type: 'session.send', turnId, message, ...(options !== undefined && { options }) });
       if (cancelled !== undefined) this.#driver.command({ type: 'session.cancel', turnId, ...cancelled });
     }
     this.#driver.flush();
@@ -639,6 +679,10 @@ function newId(kind: string): string {
   return `${kind}_${crypto.randomUUID()}`;
 }
 
-function notYetForSend(option: string): string {
-  return option === 'output' || option === 'limits' ? ' yet' : '';
+function toOverrides(limits: Partial<TurnLimits> | undefined, output: Schema | undefined): TurnOverrides | undefined {
+  if (limits === undefined && output === undefined) return undefined;
+  return {
+    ...(limits !== undefined && { limits: { ...limits } }),
+    ...(output !== undefined && { output: outputForm(output) }),
+  };
 }

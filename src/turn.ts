@@ -1,5 +1,6 @@
 import { isTerminal, type StopReason, type TurnEvent } from './events.ts';
 import { type AgentError, type Failure, TurnCancelledError, toAgentError } from './failure.ts';
+import type { Json } from './json.ts';
 import { messagesOf } from './machines/history.ts';
 import type { TurnOutput } from './machines/turnMachine.ts';
 import { type Message, type ToolCallPart, toolCallsOf } from './messages.ts';
@@ -154,7 +155,7 @@ function dropEarlierProgress(unread: TurnEvent[], { toolCallId, seq }: TurnEvent
 }
 
 /** What a turn's machine put out, as callers read it. */
-export function toOutcome(output: TurnOutput): TurnOutcome<undefined> {
+export function toOutcome(output: TurnOutput): TurnOutcome<Json | undefined> {
   const messages = messagesOf(output.history, output.historyStart);
   const summary: TurnSummary = {
     turnId: output.turnId,
@@ -167,7 +168,7 @@ export function toOutcome(output: TurnOutput): TurnOutcome<undefined> {
   };
   switch (output.status) {
     case 'completed':
-      return { status: 'completed', ...summary, result: { ...summary, text: output.text, output: undefined } };
+      return { status: 'completed', ...summary, result: { ...summary, text: output.text, output: output.output } };
     case 'failed':
       return { status: 'failed', ...summary, failure: output.failure };
     case 'cancelled':

@@ -1,16 +1,51 @@
 /** What the machines ask of the work outside, and what they are told: the inputs and outputs of their effects. */
 
 import type { EffectInput } from '../effects.ts';
-import type { ToolOutcome } from '../events.ts';
+import type { GuardrailTriggered, ToolOutcome } from '../events.ts';
 import type { Failure } from '../failure.ts';
-import type { AssistantPart, ToolCallPart } from '../messages.ts';
-import type { FinishReason, Usage } from '../model.ts';
+import type { Json } from '../json.ts';
+import type { AssistantPart, ToolCallPart, UserMessage } from '../messages.ts';
+import type { FinishReason, Model, ToolChoice, Usage } from '../model.ts';
+import type { JsonSchema } from '../schema.ts';
 import type { History } from './history.ts';
 
 /** Something worth telling whoever looks for the reason of something. */
 export interface Remark {
   readonly source: string;
   readonly message: string;
+}
+
+/** What a guardrail did. */
+export type GuardrailReport = Pick<GuardrailTriggered, 'stage' | 'name' | 'action' | 'reason'>;
+
+/** What is made ready before a step asks the model: the application's own functions are called, its guardrails first. */
+export interface PrepareStepInput extends EffectInput {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly step: number;
+  readonly history: History;
+  /** Messages that no guardrail has seen yet. */
+  readonly unseen: readonly UserMessage[];
+}
+
+export type PrepareStepOutput =
+  | {
+      readonly type: 'ready';
+      readonly plan: StepPlan;
+      /** Messages that guardrails have changed. */
+      readonly rewritten?: readonly UserMessage[];
+      readonly reports?: readonly GuardrailReport[];
+    }
+  | { readonly type: 'denied'; readonly by: GuardrailReport; readonly reports: readonly GuardrailReport[] }
+  | { readonly type: 'failed'; readonly failure: Failure };
+
+/** How a step asks the model, where that is not as the agent's options say. */
+export interface StepPlan {
+  readonly instructions?: string;
+  /** Names of the tools that the model may call. */
+  readonly tools?: readonly string[];
+  readonly toolChoice?: ToolChoice;
+  readonly model?: Pick<Model, 'provider' | 'modelId'>;
 }
 
 /** One attempt of a model call. */
@@ -25,10 +60,25 @@ export interface CallModelInput extends EffectInput {
   /** The same for every attempt of one request. */
   readonly requestId: string;
   readonly history: History;
+  readonly plan?: StepPlan;
+  /** The form that the answer is to have. */
+  readonly outputSchema?: JsonSchema;
+  /** The model gets no tools, so that it must answer. */
+  readonly withholdsTools?: true;
   readonly stallTimeoutMs: number;
 }
 
-export type CallModelOutput = ModelAnswer | ModelTrouble;
+export type CallModelOutput = ModelAnswer | ModelDenied | ModelTrouble;
+
+/** A guardrail did not let the answer through. */
+export interface ModelDenied {
+  readonly type: 'denied';
+  readonly by: GuardrailReport;
+  readonly reports: readonly GuardrailReport[];
+  readonly usage: Usage;
+  readonly cost?: number;
+  readonly remarks?: readonly Remark[];
+}
 
 /** The model answered. */
 export interface ModelAnswer {
@@ -39,6 +89,9 @@ export interface ModelAnswer {
   readonly cost?: number;
   readonly remarks?: readonly Remark[];
   readonly repairs?: readonly { readonly toolCallId: string; readonly how: string }[];
+  /** A guardrail has changed the text: what was shown of it is stale. */
+  readonly rewritten?: GuardrailReport;
+  readonly reports?: readonly GuardrailReport[];
 }
 
 /** The model call failed. */
@@ -71,14 +124,32 @@ export type PrepareToolOutput =
       readonly approval?: { readonly timeoutMs?: number };
       /** It runs outside: the turn waits for its result. */
       readonly isClientSide?: true;
+      /** The input that it runs with, where a guardrail has changed it. */
+      readonly input?: Json;
+      readonly reports?: readonly GuardrailReport[];
     }
-  | { readonly type: 'refused'; readonly outcome: ToolOutcome };
+  | { readonly type: 'refused'; readonly outcome: ToolOutcome; readonly reports?: readonly GuardrailReport[] };
+
+/** Reads an answer that is to have a form, and checks it. */
+export interface CheckOutputInput extends EffectInput {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly step: number;
+  readonly text: string;
+  readonly history: History;
+}
+
+export type CheckOutputOutput =
+  | { readonly type: 'accepted'; readonly output: Json }
+  /** The hint is what the model reads. */
+  | { readonly type: 'rejected'; readonly hint: string };
 
 /** One attempt to run a tool. */
 export interface ExecuteToolInput extends EffectInput {
   readonly sessionId: string;
   readonly turnId: string;
   readonly step: number;
+  /** With the input that it runs with. */
   readonly call: ToolCallPart;
   readonly attempt: number;
   readonly idempotencyKey: string;

@@ -27,6 +27,12 @@ export function append(history: History, ...messages: readonly Message[]): Histo
   return { log, length: log.length };
 }
 
+/** The history with messages changed, by id. A log of its own: other views keep what they had. */
+export function replaceMessages(history: History, changed: readonly Message[]): History {
+  const byId = new Map(changed.map((message) => [message.id, message]));
+  return createHistory(messagesOf(history).map((message) => byId.get(message.id) ?? message));
+}
+
 /** The messages of a view, from `start`. */
 export function messagesOf(history: History, start = 0): readonly Message[] {
   return history.log.slice(start, history.length);

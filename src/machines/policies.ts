@@ -4,10 +4,17 @@
 export interface TurnLimits {
   /** Model calls per turn; when the last of them asks for tools these still run. @default 10 */
   readonly maxSteps: number;
+  /**
+   * What happens when the last step asks for tools: they run, and the turn fails; or the last step gets no tools, so
+   * that the model must answer; or the turn waits for `session.extend()`. @default 'fail'
+   */
+  readonly lastStep: 'fail' | 'answer' | 'ask';
   /** Input plus output tokens per turn, failed attempts included. @default none */
   readonly maxTokens?: number;
   /** Money per turn, in the currency of `pricing`. @default none */
   readonly maxCost?: number;
+  /** Money at which the turn waits for `session.resume()` before its next step. @default none */
+  readonly softCost?: number;
   /** From `turn.started` to the end, in ms. @default none */
   readonly maxDurationMs?: number;
   /** Longest silence of a streaming model, in ms. @default 120_000 */
@@ -24,6 +31,7 @@ export interface TurnLimits {
 
 export const defaultLimits: TurnLimits = {
   maxSteps: 10,
+  lastStep: 'fail',
   stallTimeoutMs: 120_000,
   maxParallelTools: 8,
   consecutiveToolErrors: 3,

@@ -5,11 +5,14 @@ import type {
   SessionCancel,
   SessionDeny,
   SessionDiagnose,
+  SessionExtend,
   SessionInput,
   SessionResolveTool,
+  SessionResume,
   SessionSend,
   SessionStart,
   SessionSteer,
+  TurnOverrides,
 } from '../events.ts';
 import type { Message, UserMessage } from '../messages.ts';
 import { addUsage, noUsage, type Usage } from '../model.ts';
@@ -40,6 +43,7 @@ export interface SessionMachineInput {
 export interface QueuedTurn {
   readonly turnId: string;
   readonly message: UserMessage;
+  readonly options?: TurnOverrides;
   readonly cancelled?: { readonly reason?: string };
 }
 
@@ -88,13 +92,15 @@ export const sessionMachine = setup({
       context.queue.length > 1 || leftover(context, output).length > 0,
   },
   actions: {
-    enqueueTurn: assign(({ context }, { turnId, message }: SessionSend | SessionSteer) => ({
-      queue: [...context.queue, { turnId, message: asInput(message) }],
+    enqueueTurn: assign(({ context }, event: SessionSend | SessionSteer) => ({
+      queue: [...context.queue, queuedTurn(event)],
     })),
     keepSteering: assign(({ context }, { turnId, message }: SessionSteer) => ({
       steering: [...context.steering, { turnId, message }],
     })),
     passSteering: sendTo('turn', (_, { message, at }: SessionSteer) => ({ type: 'turn.steer' as const, message, at })),
+    passExtension: sendTo('turn', (_, { steps, at }: SessionExtend) => ({ type: 'turn.extend' as const, steps, at })),
+    passResume: sendTo('turn', (_, { at }: SessionResume) => ({ type: 'turn.resume' as const, at })),
     passApproval: sendTo('turn', (_, { type: _type, ...answer }: SessionApprove) => ({
       type: 'turn.approve' as const,
       ...answer,
@@ -111,7 +117,8 @@ export const sessionMachine = setup({
       const next = context.queue[0];
       if (next === undefined) return;
       const steering = context.steering.map(({ message }) => message);
-      enqueue.sendTo('turn', { type: 'turn.start', ...next, steering, at });
+      const { options: _, ...turn } = next;
+      enqueue.sendTo('turn', { type: 'turn.start', ...turn, steering, at });
     }),
     cancelTurn: sendTo('turn', (_, { reason, at }: Pick<SessionCancel, 'reason' | 'at'>) => ({
       type: 'turn.cancel' as const,
@@ -189,7 +196,7 @@ export const sessionMachine = setup({
         id: 'turn',
         src: 'turn',
         input: ({ context }) => ({
-          ...context.turn,
+          ...turnInput(context),
           sessionId: context.sessionId,
           history: context.history,
           approvedTools: context.approvedTools,
@@ -250,6 +257,8 @@ export const sessionMachine = setup({
                 { type: 'passSteering', params: theEvent },
               ],
             },
+            'session.extend': { actions: { type: 'passExtension', params: theEvent } },
+            'session.resume': { actions: { type: 'passResume', params: theEvent } },
             'session.approve': { actions: { type: 'passApproval', params: theEvent } },
             'session.deny': { actions: { type: 'passDenial', params: theEvent } },
             'session.resolveTool': { actions: { type: 'passResult', params: theEvent } },
@@ -282,6 +291,22 @@ function asInput(message: UserMessage): UserMessage {
   if (message.cause !== 'steering') return message;
   const { cause: _, ...input } = message;
   return input;
+}
+
+function queuedTurn(event: SessionSend | SessionSteer): QueuedTurn {
+  const { turnId, message } = event;
+  const options = event.type === 'session.send' ? event.options : undefined;
+  return { turnId, message: asInput(message), ...(options !== undefined && { options }) };
+}
+
+/** What the turn is given that comes first. */
+function turnInput({ turn, queue }: SessionContext): SessionContext['turn'] {
+  const { limits, output } = queue[0]?.options ?? {};
+  return {
+    ...turn,
+    ...(limits !== undefined && { limits: { ...turn.limits, ...limits } }),
+    ...(output !== undefined && { output }),
+  };
 }
 
 function cancelledTurn(turn: QueuedTurn, reason: string | undefined): QueuedTurn {

@@ -8,12 +8,14 @@ import type {
   ToolBegan,
   ToolCallInputEvent,
   ToolDeny,
+  ToolGuarded,
   ToolOutcome,
   ToolPrepared,
   ToolProgressed,
   ToolResolve,
 } from '../events.ts';
 import { createFailure } from '../failure.ts';
+import type { Json } from '../json.ts';
 import type { ToolCallPart, ToolOutput } from '../messages.ts';
 import type { ExecuteToolInput, ExecuteToolOutput, PrepareToolInput, PrepareToolOutput } from './contracts.ts';
 import type { History } from './history.ts';
@@ -33,6 +35,8 @@ export interface ToolCallMachineInput {
 
 export interface ToolCallContext extends ToolCallMachineInput {
   readonly idempotent: boolean;
+  /** The input that the tool runs with. */
+  readonly input: Json;
   /** How long a person may take to answer, in ms, and when that is over. */
   readonly approvalTimeoutMs: number | undefined;
   readonly expiresAt: number;
@@ -83,7 +87,11 @@ export const toolCallMachine = setup({
   actions: {
     keepReady: assign((_, { output }: Prepared) =>
       output.value?.type === 'ready'
-        ? { idempotent: output.value.idempotent ?? false, approvalTimeoutMs: output.value.approval?.timeoutMs }
+        ? {
+            idempotent: output.value.idempotent ?? false,
+            approvalTimeoutMs: output.value.approval?.timeoutMs,
+            ...(output.value.input !== undefined && { input: output.value.input }),
+          }
         : {},
     ),
     keepRefusal: assign((_, { output }: Prepared) => ({ outcome: refusalOf(output), endedAt: output.at })),
@@ -108,6 +116,11 @@ export const toolCallMachine = setup({
       outcome: answered(context.call, output),
       endedAt: at,
     })),
+    reportGuards: enqueueActions(({ enqueue, self }, { output }: Prepared) => {
+      const reports = output.value?.reports;
+      if (reports === undefined || self._parent === undefined) return;
+      enqueue.sendTo(self._parent, { type: 'tool.guarded', reports } satisfies ToolGuarded);
+    }),
     reportPrepared: sendParent(
       ({ context }, { output }: Prepared): ToolPrepared => ({
         type: 'tool.prepared',
@@ -155,6 +168,7 @@ export const toolCallMachine = setup({
   context: ({ input }) => ({
     ...input,
     idempotent: false,
+    input: input.call.input,
     approvalTimeoutMs: undefined,
     expiresAt: 0,
     attempt: 0,
@@ -187,6 +201,7 @@ export const toolCallMachine = setup({
             guard: { type: 'isReady', params: theEvent },
             target: 'queued',
             actions: [
+              { type: 'reportGuards', params: theEvent },
               { type: 'keepReady', params: theEvent },
               { type: 'reportPrepared', params: theEvent },
             ],
@@ -194,11 +209,17 @@ export const toolCallMachine = setup({
           {
             guard: { type: 'isDenied', params: theEvent },
             target: 'denied',
-            actions: { type: 'keepRefusal', params: theEvent },
+            actions: [
+              { type: 'reportGuards', params: theEvent },
+              { type: 'keepRefusal', params: theEvent },
+            ],
           },
           {
             target: 'failed',
-            actions: { type: 'keepRefusal', params: theEvent },
+            actions: [
+              { type: 'reportGuards', params: theEvent },
+              { type: 'keepRefusal', params: theEvent },
+            ],
           },
         ],
       },
@@ -244,7 +265,7 @@ export const toolCallMachine = setup({
           sessionId: context.sessionId,
           turnId: context.turnId,
           step: context.step,
-          call: context.call,
+          call: callOf(context),
           attempt: context.attempt,
           idempotencyKey: callId(context),
           idempotent: context.idempotent,
@@ -304,6 +325,11 @@ export interface Executed {
 /** Names one tool call for ever: effects, and the key by which a tool knows that it runs again. */
 function callId(context: ToolCallMachineInput): string {
   return `${context.turnId}.${context.step}.tool.${context.index}`;
+}
+
+/** The call with the input that it runs with. */
+function callOf({ call, input }: ToolCallContext): ToolCallPart {
+  return input === call.input ? call : { ...call, input };
 }
 
 function refusalOf(output: Settled<PrepareToolOutput>): ToolOutcome {

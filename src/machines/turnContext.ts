@@ -1,8 +1,10 @@
-import type { StopReason } from '../events.ts';
+import type { OutputForm, StopReason } from '../events.ts';
 import type { Failure } from '../failure.ts';
+import type { Json } from '../json.ts';
 import type { Message, UserMessage } from '../messages.ts';
 import { type FinishReason, noUsage, type Usage } from '../model.ts';
 import type { CallRecord } from './calls.ts';
+import type { StepPlan } from './contracts.ts';
 import { createHistory, emptyHistory, type History } from './history.ts';
 import { type AttemptLimits, defaultAttempts, defaultLimits, defaultRetries, type TurnLimits } from './policies.ts';
 import { internalFailure } from './turnFailures.ts';
@@ -21,6 +23,10 @@ export interface TurnMachineInput {
   readonly repeatableTools?: readonly string[];
   /** Tools that nobody has to be asked about any more. @default none */
   readonly approvedTools?: readonly string[];
+  /** Whether something of the application's is asked before every step: guardrails, instructions, `prepareStep`. @default false */
+  readonly preparesSteps?: boolean;
+  /** The form of the answer, to be checked; no schema where the application checks it by itself. @default none */
+  readonly output?: OutputForm;
 }
 
 /** What does not change while a turn runs. */
@@ -30,6 +36,8 @@ interface TurnSettings {
   readonly modelRetry: AttemptLimits;
   readonly retries: number;
   readonly repeatableTools: readonly string[];
+  readonly preparesSteps: boolean;
+  readonly output: OutputForm | undefined;
 }
 
 /** The step that runs. */
@@ -45,6 +53,8 @@ interface CurrentStep {
   readonly tries: number;
   readonly retryDelayMs: number;
   readonly retryAt: number | undefined;
+  /** There once the step is prepared, where steps are. */
+  readonly plan: StepPlan | undefined;
 }
 
 /** What the turn has come to so far. */
@@ -63,8 +73,17 @@ interface TurnTotals {
   readonly remarks: readonly string[];
 }
 
+/** What somebody has allowed a turn beyond its limits. */
+interface Allowance {
+  readonly steps: number;
+  readonly isSoftCostLifted: boolean;
+  /** Tools that nobody has to be asked about any more. */
+  readonly tools: readonly string[];
+}
+
 /** The time that a turn may take. It stands still while people are waited for. */
 interface TurnClock {
+  readonly startedAt: number;
   /** When the turn ends with `timeout`, if it may take a limited time only. */
   readonly deadlineAt: number | undefined;
   readonly pausedAt: number | undefined;
@@ -74,7 +93,6 @@ interface TurnClock {
 export interface TurnContext {
   readonly settings: TurnSettings;
   readonly turnId: string;
-  readonly startedAt: number;
   readonly clock: TurnClock;
   /** Time of the last event that carried one. */
   readonly now: number;
@@ -90,9 +108,12 @@ export interface TurnContext {
   readonly firstTokenAt: number | undefined;
   readonly text: string;
   readonly calls: readonly CallRecord[];
-  /** Tools that nobody has to be asked about any more. */
-  readonly approvedTools: readonly string[];
+  readonly allowance: Allowance;
+  /** Messages that no guardrail has seen yet; kept only where steps are prepared. */
+  readonly unseen: readonly UserMessage[];
   readonly totals: TurnTotals;
+  /** What the last answer says, in the form that was asked for. */
+  readonly output: Json | undefined;
   readonly failure: Failure | undefined;
   readonly cancelReason: string | undefined;
 }
@@ -115,7 +136,7 @@ interface TurnEnd {
 /** How a turn ended. */
 export type TurnOutput = TurnEnd &
   (
-    | { readonly status: 'completed'; readonly text: string }
+    | { readonly status: 'completed'; readonly text: string; readonly output?: Json }
     | { readonly status: 'failed'; readonly failure: Failure }
     | { readonly status: 'cancelled'; readonly reason: string | undefined }
   );
@@ -132,10 +153,11 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       modelRetry: { ...defaultAttempts, ...input?.modelRetry },
       retries: input?.retries ?? defaultRetries,
       repeatableTools: input?.repeatableTools ?? [],
+      preparesSteps: input?.preparesSteps ?? false,
+      output: input?.output,
     },
     turnId: '',
-    startedAt: 0,
-    clock: { deadlineAt: undefined, pausedAt: undefined },
+    clock: { startedAt: 0, deadlineAt: undefined, pausedAt: undefined },
     now: 0,
     history: 'log' in history ? history : createHistory(history),
     historyStart: 0,
@@ -150,12 +172,14 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       tries: 0,
       retryDelayMs: 0,
       retryAt: undefined,
+      plan: undefined,
     },
     partial: noPartial,
     firstTokenAt: undefined,
     text: '',
     calls: [],
-    approvedTools: input?.approvedTools ?? [],
+    allowance: { steps: 0, isSoftCostLifted: false, tools: input?.approvedTools ?? [] },
+    unseen: [],
     totals: {
       usage: noUsage,
       cost: undefined,
@@ -167,6 +191,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       stepsWithErrors: 0,
       remarks: [],
     },
+    output: undefined,
     failure: undefined,
     cancelReason: undefined,
   };
@@ -187,7 +212,7 @@ export function endingOf(context: TurnContext) {
     usage: context.totals.usage,
     ...(context.totals.cost !== undefined && { cost: context.totals.cost }),
     steps: context.step,
-    durationMs: context.now - context.startedAt,
+    durationMs: context.now - context.clock.startedAt,
   };
 }
 
@@ -197,11 +222,21 @@ export function turnEnd(context: TurnContext, stopReason: StopReason): TurnEnd {
     history: context.history,
     historyStart: context.historyStart,
     steering: context.steering,
-    approvedTools: context.approvedTools,
+    approvedTools: context.allowance.tools,
     usage: context.totals.usage,
     cost: context.totals.cost,
     steps: context.step,
-    durationMs: context.now - context.startedAt,
+    durationMs: context.now - context.clock.startedAt,
     stopReason,
   };
+}
+
+/** Steps that the turn may take, what somebody has allowed besides included. */
+export function stepLimit({ settings, allowance }: Pick<TurnContext, 'settings' | 'allowance'>): number {
+  return settings.limits.maxSteps + allowance.steps;
+}
+
+/** Whether the step gets no tools, so that the model must answer. */
+export function withholdsTools(context: TurnContext): boolean {
+  return context.settings.limits.lastStep === 'answer' && context.step >= stepLimit(context);
 }

@@ -2,7 +2,7 @@
 
 import type { Settled } from '../effects.ts';
 import { createFailure, type Failure } from '../failure.ts';
-import type { CallModelOutput } from './contracts.ts';
+import type { CallModelOutput, GuardrailReport } from './contracts.ts';
 
 export function maxStepsFailure(step: number, limit: number): Failure {
   return createFailure({
@@ -45,6 +45,23 @@ export function repeatedCallsFailure(toolName: string, count: number, limit: num
     type: 'repeated_calls',
     message: `The model called "${toolName}" ${count} times in a row with the same input. Raise limits.repeatedCalls (${limit}) to allow more, or mark the tool as repeatable.`,
     cause: { toolName, count, limit },
+  });
+}
+
+export function guardrailFailure({ stage, name, reason }: GuardrailReport): Failure {
+  const what = stage === 'input' ? 'message' : 'answer';
+  return createFailure({
+    type: 'guardrail',
+    message: `The guardrail "${name}" did not let the ${what} through: ${reason}`,
+    cause: { stage, name, reason },
+  });
+}
+
+export function invalidOutputFailure(hint: string, retries: number): Failure {
+  return createFailure({
+    type: 'invalid_output',
+    message: `The answer does not have the form that was asked for, and all retries of the turn (${retries}) are spent. ${hint}`,
+    cause: { hint },
   });
 }
 

@@ -1,6 +1,6 @@
 import { maxIterations } from './policies.ts';
 import { theEvent } from './theEvent.ts';
-import { createContext, failureOf, stopReasonOf, type TurnOutput, turnEnd } from './turnContext.ts';
+import { createContext, failureOf, stopReasonOf, type TurnOutput, turnEnd, withholdsTools } from './turnContext.ts';
 import { turnSetup } from './turnSetup.ts';
 
 export type { TurnContext, TurnMachineInput, TurnOutput } from './turnContext.ts';
@@ -48,9 +48,62 @@ export const turnMachine = turnSetup.createMachine({
           always: [
             { guard: 'areRetriesSpent', target: '#turn.failed', actions: 'failWithRetries' },
             { guard: 'hasTooManyToolErrors', target: '#turn.failed', actions: 'failWithToolErrors' },
+            { guard: 'needsExtension', target: 'awaitingExtension' },
             { guard: 'isOutOfSteps', target: '#turn.failed', actions: 'failWithMaxSteps' },
+            { guard: 'needsLeaveToSpend', target: 'awaitingResume' },
+            { guard: 'needsPreparation', target: 'preparing', actions: 'beginStep' },
             { target: 'callingModel', actions: 'beginStep' },
           ],
+        },
+        awaitingExtension: {
+          description:
+            'All steps are taken, and the model wants more; somebody may allow them. The clock stands still.',
+          entry: ['tellPaused', 'pauseClock'],
+          on: {
+            'turn.extend': {
+              target: 'choosing',
+              actions: [{ type: 'keepExtension', params: theEvent }, 'resumeClock'],
+            },
+          },
+        },
+        awaitingResume: {
+          description: 'More is spent than softCost says; somebody may allow to go on. The clock stands still.',
+          entry: ['tellPaused', 'pauseClock'],
+          on: {
+            'turn.resume': {
+              target: 'choosing',
+              actions: [{ type: 'liftSoftCost', params: theEvent }, 'resumeClock'],
+            },
+          },
+        },
+        preparing: {
+          description:
+            "The application's own functions see the step before the model does: guardrails, instructions, plan.",
+          invoke: {
+            id: 'prepareStep',
+            src: 'prepareStep',
+            input: ({ context }) => ({
+              id: `${context.turnId}.${context.step}.prepare`,
+              sessionId: context.settings.sessionId,
+              turnId: context.turnId,
+              step: context.step,
+              history: context.history,
+              unseen: context.unseen,
+            }),
+            onDone: [
+              {
+                guard: { type: 'isPrepared', params: theEvent },
+                target: 'callingModel',
+                actions: { type: 'keepPlan', params: theEvent },
+              },
+              {
+                guard: { type: 'isInputDenied', params: theEvent },
+                target: '#turn.failed',
+                actions: { type: 'failWithDeniedInput', params: theEvent },
+              },
+              { target: '#turn.failed', actions: { type: 'failWithPreparation', params: theEvent } },
+            ],
+          },
         },
         callingModel: {
           description: 'The model answers; its text is passed on as it arrives.',
@@ -67,6 +120,9 @@ export const turnMachine = turnSetup.createMachine({
               tries: context.current.tries,
               requestId: `${context.turnId}.${context.step}.${context.current.request}`,
               history: context.history,
+              ...(context.current.plan !== undefined && { plan: context.current.plan }),
+              ...(context.settings.output?.schema !== undefined && { outputSchema: context.settings.output.schema }),
+              ...(withholdsTools(context) && { withholdsTools: true as const }),
               stallTimeoutMs: context.settings.limits.stallTimeoutMs,
             }),
             onDone: [
@@ -82,6 +138,11 @@ export const turnMachine = turnSetup.createMachine({
                   { type: 'keepTrouble', params: theEvent },
                   { type: 'planRetry', params: theEvent },
                 ],
+              },
+              {
+                guard: { type: 'isAnswerDenied', params: theEvent },
+                target: '#turn.failed',
+                actions: { type: 'failWithDeniedAnswer', params: theEvent },
               },
               {
                 guard: { type: 'hasFailed', params: theEvent },
@@ -119,6 +180,11 @@ export const turnMachine = turnSetup.createMachine({
                 reenter: true,
                 actions: [{ type: 'keepAnswer', params: theEvent }, 'repeatStep'],
               },
+              {
+                guard: 'needsCheck',
+                target: 'checkingOutput',
+                actions: { type: 'keepAnswer', params: theEvent },
+              },
               { target: '#turn.done', actions: { type: 'keepAnswer', params: theEvent } },
             ],
             onError: {
@@ -134,12 +200,46 @@ export const turnMachine = turnSetup.createMachine({
           description: 'The model call failed; the same request goes out again after a delay.',
           after: { retryDelay: 'callingModel' },
         },
+        checkingOutput: {
+          description: 'The answer is read in the form that was asked for, and checked.',
+          invoke: {
+            id: 'checkOutput',
+            src: 'checkOutput',
+            input: ({ context }) => ({
+              id: `${context.turnId}.${context.step}.output`,
+              sessionId: context.settings.sessionId,
+              turnId: context.turnId,
+              step: context.step,
+              text: context.text,
+              history: context.history,
+            }),
+            onDone: [
+              {
+                guard: { type: 'isOutputAccepted', params: theEvent },
+                target: '#turn.done',
+                actions: { type: 'keepOutput', params: theEvent },
+              },
+              {
+                guard: { type: 'mayAskAgain', params: theEvent },
+                target: 'choosing',
+                actions: [{ type: 'askAgain', params: theEvent }, 'tellStepFinished'],
+              },
+              {
+                guard: { type: 'isOutputRejected', params: theEvent },
+                target: '#turn.failed',
+                actions: { type: 'failWithInvalidOutput', params: theEvent },
+              },
+              { target: '#turn.failed', actions: { type: 'failWithUncheckedOutput', params: theEvent } },
+            ],
+          },
+        },
         usingTools: {
           description: 'What the model asked for, up to a result for every call.',
           initial: 'runningTools',
           entry: 'spawnTools',
           exit: 'stopTools',
           on: {
+            'tool.guarded': { actions: { type: 'tellGuards', params: theEvent } },
             'tool.prepared': {
               actions: [{ type: 'takePrepared', params: theEvent }, 'askForApprovals', 'requestResults'],
             },
@@ -188,6 +288,7 @@ export const turnMachine = turnSetup.createMachine({
       output: ({ context }): TurnOutput => ({
         status: 'completed',
         text: context.text,
+        ...(context.output !== undefined && { output: context.output }),
         ...turnEnd(context, stopReasonOf(context.current.finishReason)),
       }),
     },

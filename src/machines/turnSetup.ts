@@ -6,19 +6,22 @@ import type {
   Payload,
   ToolApproved,
   ToolAttemptFailed,
+  ToolGuarded,
   ToolPrepared,
   ToolProgressed,
   ToolSettled,
   TurnApprove,
   TurnCancel,
   TurnDeny,
+  TurnExtend,
   TurnInputEvent,
   TurnResolveTool,
+  TurnResume,
   TurnStart,
   TurnSteer,
 } from '../events.ts';
 import { describeError, type Failure } from '../failure.ts';
-import { type AssistantMessage, textOf } from '../messages.ts';
+import { type AssistantMessage, textOf, type UserMessage } from '../messages.ts';
 import { addUsage, noUsage } from '../model.ts';
 import { addCost, budgetFailure, overspent } from './budget.ts';
 import {
@@ -32,8 +35,17 @@ import {
   waitsForClients,
   waitsForPeople,
 } from './calls.ts';
-import type { CallModelInput, CallModelOutput, ModelAnswer, Remark } from './contracts.ts';
-import { append } from './history.ts';
+import type {
+  CallModelInput,
+  CallModelOutput,
+  CheckOutputInput,
+  CheckOutputOutput,
+  ModelAnswer,
+  PrepareStepInput,
+  PrepareStepOutput,
+  Remark,
+} from './contracts.ts';
+import { append, replaceMessages } from './history.ts';
 import { recent, refusedRepeat, repeats, signatureOf } from './loopDetection.ts';
 import { answerReports } from './reports.ts';
 import { toolCallMachine } from './toolCallMachine.ts';
@@ -42,13 +54,16 @@ import {
   endingOf,
   failureOf,
   noPartial,
+  stepLimit,
   stopReasonOf,
   type TurnContext,
   type TurnMachineInput,
   type TurnOutput,
 } from './turnContext.ts';
 import {
+  guardrailFailure,
   internalFailure,
+  invalidOutputFailure,
   maxStepsFailure,
   modelFailure,
   noProgressFailure,
@@ -58,12 +73,18 @@ import {
   toolErrorsFailure,
 } from './turnFailures.ts';
 
-function notProvided(): never {
-  throw new Error('callModel is not provided: use turnMachine.provide(services({ model, tools })).');
-}
+const notProvided = (name: string) => () => {
+  throw new Error(`${name} is not provided: use turnMachine.provide(services({ model, tools })).`);
+};
 
+export interface Prepared {
+  readonly output: Settled<PrepareStepOutput>;
+}
 export interface Called {
   readonly output: Settled<CallModelOutput>;
+}
+export interface Checked {
+  readonly output: Settled<CheckOutputOutput>;
 }
 
 /** Everything the chart of a turn names: types, actors, delays, guards and actions. */
@@ -76,7 +97,13 @@ export const turnSetup = setup({
     emitted: {} as Payload,
   },
   actors: {
-    callModel: effect<CallModelInput, CallModelOutput, readonly AnswerPart[]>('callModel', notProvided, answerReports),
+    prepareStep: effect<PrepareStepInput, PrepareStepOutput>('prepareStep', notProvided('prepareStep')),
+    callModel: effect<CallModelInput, CallModelOutput, readonly AnswerPart[]>(
+      'callModel',
+      notProvided('callModel'),
+      answerReports,
+    ),
+    checkOutput: effect<CheckOutputInput, CheckOutputOutput>('checkOutput', notProvided('checkOutput')),
     toolCall: toolCallMachine,
   },
   delays: {
@@ -86,10 +113,20 @@ export const turnSetup = setup({
     wasCancelledBefore: (_, { cancelled }: TurnStart) => cancelled !== undefined,
     areRetriesSpent: ({ context }) => context.totals.hints > context.settings.retries,
     hasTooManyToolErrors: ({ context }) => tooManyErrors(context) !== undefined,
-    isOutOfSteps: ({ context }) => context.step >= context.settings.limits.maxSteps,
+    needsExtension: ({ context }) => context.settings.limits.lastStep === 'ask' && context.step >= stepLimit(context),
+    isOutOfSteps: ({ context }) => context.step >= stepLimit(context),
+    needsLeaveToSpend: ({ context }) => isSoftlyOverspent(context),
+    needsPreparation: ({ context }) => context.settings.preparesSteps && context.current.plan === undefined,
+    isPrepared: (_, { output }: Prepared) => output.value?.type === 'ready',
+    isInputDenied: (_, { output }: Prepared) => output.value?.type === 'denied',
+    isOutputAccepted: (_, { output }: Checked) => output.value?.type === 'accepted',
+    mayAskAgain: ({ context }, { output }: Checked) =>
+      output.value?.type === 'rejected' && context.totals.hints < context.settings.retries,
+    isOutputRejected: (_, { output }: Checked) => output.value?.type === 'rejected',
     canRetry: ({ context }, { output }: Called) => mayRetry(context, output),
     cannotAffordRetry: ({ context }, { output }: Called) =>
       mayRetry(context, output) && output.value !== undefined && isOverspentWith(context, output.value),
+    isAnswerDenied: (_, { output }: Called) => output.value?.type === 'denied',
     hasFailed: (_, { output }: Called) => output.value?.type !== 'answer',
     cannotGoOn: ({ context }, { output }: Called) =>
       output.value?.type === 'answer' &&
@@ -104,6 +141,7 @@ export const turnSetup = setup({
     pausesTooOften: ({ context }, { output }: Called) =>
       isPause(output) && context.current.request >= context.settings.limits.maxSteps,
     hasPaused: (_, { output }: Called) => isPause(output),
+    needsCheck: ({ context }) => context.settings.output !== undefined,
     areAllToolsSettled: ({ context }) => context.calls.every((call) => call.state === 'settled'),
     waitsForPeople: ({ context }) => waitsForPeople(context.calls),
     waitsForNobody: ({ context }) => !waitsForPeople(context.calls),
@@ -111,19 +149,19 @@ export const turnSetup = setup({
   },
   actions: {
     beginTurn: enqueueActions(({ context, enqueue }, { turnId, message, steering, at }: TurnStart) => {
+      const { maxDurationMs } = context.settings.limits;
       enqueue.assign({
         turnId,
-        startedAt: at,
+        clock: { startedAt: at, deadlineAt: deadlineAfter(at, maxDurationMs), pausedAt: undefined },
         now: at,
         history: append(context.history, message),
         historyStart: context.history.length,
         steering: [...context.steering, ...(steering ?? [])],
+        ...(context.settings.preparesSteps && { unseen: [message] }),
       });
       enqueue.emit({ type: 'turn.started', messageId: message.id });
       enqueue.emit({ type: 'message.added', message, cause: 'input' });
-      const { maxDurationMs } = context.settings.limits;
       if (maxDurationMs === undefined) return;
-      enqueue.assign({ clock: { deadlineAt: at + maxDurationMs, pausedAt: undefined } });
       enqueue.raise({ type: 'turn.timeout' }, { id: 'deadline', delay: maxDurationMs });
     }),
     keepSteering: assign(({ context }, { message, at }: TurnSteer) => ({
@@ -138,9 +176,105 @@ export const turnSetup = setup({
       if (steering.length > 0) enqueue.emit({ type: 'steering.applied', messageIds: steering.map(({ id }) => id) });
       enqueue.assign({
         step,
-        current: { ...context.current, startedAt: context.now, usage: noUsage, attempt: 0, request: 1, tries: 0 },
+        current: {
+          ...context.current,
+          startedAt: context.now,
+          usage: noUsage,
+          attempt: 0,
+          request: 1,
+          tries: 0,
+          plan: undefined,
+        },
         ...(steering.length > 0 && { history: append(context.history, ...steering), steering: [] }),
+        ...(context.settings.preparesSteps && { unseen: [...context.unseen, ...steering] }),
       });
+    }),
+    keepPlan: enqueueActions(({ context, enqueue }, { output }: Prepared) => {
+      if (output.value?.type !== 'ready') return;
+      const { plan, rewritten = [], reports = [] } = output.value;
+      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
+      const reason = reports.findLast(({ action }) => action === 'rewritten')?.reason ?? '';
+      for (const message of rewritten) {
+        enqueue.emit({ type: 'message.replaced', messageId: message.id, reason, replacement: textOf(message) });
+      }
+      enqueue.assign({
+        now: output.at,
+        current: { ...context.current, plan },
+        unseen: [],
+        ...(rewritten.length > 0 && { history: replaceMessages(context.history, rewritten) }),
+      });
+    }),
+    failWithDeniedInput: enqueueActions(({ enqueue }, { output }: Prepared) => {
+      if (output.value?.type !== 'denied') return;
+      for (const report of output.value.reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
+      enqueue.assign({ now: output.at, failure: guardrailFailure(output.value.by) });
+    }),
+    failWithPreparation: assign((_, { output }: Prepared) => ({
+      now: output.at,
+      failure: output.value?.type === 'failed' ? output.value.failure : internalFailure(unexplained(output.error)),
+    })),
+    failWithDeniedAnswer: enqueueActions(({ context, enqueue }, { output }: Called) => {
+      if (output.value?.type !== 'denied') return;
+      const { by, reports } = output.value;
+      const { reportedAt } = output;
+      if (!context.partial.shown && reportedAt !== undefined) enqueue.emit(messageStarted(context, reportedAt));
+      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
+      if (wasShown(context, output)) {
+        const messageId = answerId(context);
+        enqueue.emit({ type: 'message.replaced', messageId, reason: by.reason, replacement: '' });
+      }
+      for (const remark of newRemarks(context, output.value)) enqueue.emit({ type: 'diagnostic', ...remark });
+      enqueue.assign({
+        now: output.at,
+        failure: guardrailFailure(by),
+        firstTokenAt: context.firstTokenAt ?? reportedAt,
+        partial: noPartial,
+        ...spent(context, output.value),
+      });
+    }),
+    keepOutput: assign((_, { output }: Checked) => ({
+      now: output.at,
+      output: output.value?.type === 'accepted' ? output.value.output : undefined,
+    })),
+    askAgain: enqueueActions(({ context, enqueue }, { output }: Checked) => {
+      if (output.value?.type !== 'rejected') return;
+      const { hint } = output.value;
+      const { totals, settings, turnId, step } = context;
+      const message: UserMessage = {
+        role: 'user',
+        id: `${turnId}.${step}.hint`,
+        content: [{ type: 'text', text: hint }],
+        cause: 'output_hint',
+      };
+      const hints = totals.hints + 1;
+      enqueue.emit({ type: 'output.rejected', reason: hint, retriesLeft: settings.retries - hints });
+      enqueue.emit({ type: 'message.added', message, cause: 'output_hint' });
+      enqueue.assign({
+        now: output.at,
+        history: append(context.history, message),
+        totals: { ...totals, hints, lastHint: hint },
+      });
+    }),
+    failWithInvalidOutput: enqueueActions(({ context: { settings }, enqueue }, { output }: Checked) => {
+      if (output.value?.type !== 'rejected') return;
+      const { hint } = output.value;
+      enqueue.emit({ type: 'output.rejected', reason: hint, retriesLeft: 0 });
+      enqueue.assign({ now: output.at, failure: invalidOutputFailure(hint, settings.retries) });
+    }),
+    failWithUncheckedOutput: assign((_, { output }: Checked) => ({
+      now: output.at,
+      failure: internalFailure(unexplained(output.error)),
+    })),
+    tellPaused: emit(({ context }) => ({ type: 'turn.paused' as const, ...pauseOf(context) })),
+    keepExtension: enqueueActions(({ context, enqueue }, { steps, at }: TurnExtend) => {
+      const allowance = { ...context.allowance, steps: context.allowance.steps + steps };
+      const limit = stepLimit({ ...context, allowance });
+      enqueue.assign({ now: at, allowance });
+      enqueue.emit({ type: 'turn.resumed', reason: 'max_steps', spent: context.step, limit });
+    }),
+    liftSoftCost: enqueueActions(({ context, enqueue }, { at }: TurnResume) => {
+      enqueue.assign({ now: at, allowance: { ...context.allowance, isSoftCostLifted: true } });
+      enqueue.emit({ type: 'turn.resumed', reason: 'soft_cost', spent: context.totals.cost ?? 0 });
     }),
     beginAttempt: assign(({ context }) => ({
       current: {
@@ -180,6 +314,11 @@ export const turnSetup = setup({
       const calls = recordCalls(value.content, value.finishReason, times);
       if (!context.partial.shown && (reportedAt !== undefined || message.content.length > 0)) {
         enqueue.emit(messageStarted(context, reportedAt ?? at));
+      }
+      for (const report of value.reports ?? []) enqueue.emit({ type: 'guardrail.triggered', ...report });
+      if (value.rewritten !== undefined && wasShown(context, output)) {
+        const { reason } = value.rewritten;
+        enqueue.emit({ type: 'message.replaced', messageId: message.id, reason, replacement: textOf(message) });
       }
       for (const remark of newRemarks(context, value)) enqueue.emit({ type: 'diagnostic', ...remark });
       for (const repair of value.repairs ?? []) enqueue.emit({ type: 'transcript.repaired', ...repair });
@@ -266,7 +405,7 @@ export const turnSetup = setup({
       return over === undefined ? {} : { failure: budgetFailure(over) };
     }),
     failWithMaxSteps: assign(({ context }) => ({
-      failure: maxStepsFailure(context.step, context.settings.limits.maxSteps),
+      failure: maxStepsFailure(context.step, stepLimit(context)),
     })),
     failWithRetries: assign(({ context: { totals, settings } }) => ({
       failure: retriesFailure(totals.lastHint, settings.retries),
@@ -329,6 +468,9 @@ export const turnSetup = setup({
       enqueue.emit({ type: 'tool.started', ...namesOf(context, first) });
       enqueue.sendTo(toolActorId(first), { type: 'tool.grant' });
       if (others.length > 0) enqueue.sendTo(toolActorId(first), { type: 'tool.tell' });
+    }),
+    tellGuards: enqueueActions(({ enqueue }, { reports }: ToolGuarded) => {
+      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
     }),
     tellProgress: emit(({ context }, { index, text }: ToolProgressed) => ({
       type: 'tool.progress' as const,
@@ -409,7 +551,9 @@ export const turnSetup = setup({
       const asked = context.calls.find(({ call }) => call.toolCallId === toolCallId);
       if (asked?.state !== 'awaitingApproval') return;
       const { toolName } = asked.call;
-      if (remember !== undefined) enqueue.assign({ approvedTools: [...context.approvedTools, toolName] });
+      if (remember !== undefined) {
+        enqueue.assign({ allowance: { ...context.allowance, tools: [...context.allowance.tools, toolName] } });
+      }
       for (const [index, { call, state }] of context.calls.entries()) {
         if (state !== 'awaitingApproval') continue;
         if (call.toolCallId === toolCallId)
@@ -477,7 +621,7 @@ export const turnSetup = setup({
       if (clock.deadlineAt === undefined || clock.pausedAt === undefined) return;
       const deadlineAt = clock.deadlineAt + now - clock.pausedAt;
       enqueue.raise({ type: 'turn.timeout' }, { id: 'deadline', delay: deadlineAt - now });
-      enqueue.assign({ clock: { deadlineAt, pausedAt: undefined } });
+      enqueue.assign({ clock: { ...clock, deadlineAt, pausedAt: undefined } });
     }),
     stopTools: enqueueActions(({ context, enqueue }) => {
       for (const index of context.calls.keys()) enqueue.stopChild(toolActorId(index));
@@ -522,10 +666,13 @@ export const turnSetup = setup({
       enqueue.emit({
         type: 'turn.completed',
         text: context.text,
+        ...(context.output !== undefined && { output: context.output }),
         stopReason: stopReasonOf(context.current.finishReason),
         toolCalls: context.totals.toolCalls,
         ...endingOf(context),
-        ...(context.firstTokenAt !== undefined && { timeToFirstTokenMs: context.firstTokenAt - context.startedAt }),
+        ...(context.firstTokenAt !== undefined && {
+          timeToFirstTokenMs: context.firstTokenAt - context.clock.startedAt,
+        }),
       });
     }),
     tellFailed: emit(({ context }) => ({
@@ -577,6 +724,27 @@ function messageStarted(context: TurnContext, at: number) {
   return { type: 'message.started' as const, messageId: answerId(context), step, attempt, at };
 }
 
+function deadlineAfter(at: number, maxDurationMs: number | undefined): number | undefined {
+  return maxDurationMs === undefined ? undefined : at + maxDurationMs;
+}
+
+function isSoftlyOverspent({ totals, settings, allowance }: TurnContext): boolean {
+  const { softCost } = settings.limits;
+  return softCost !== undefined && !allowance.isSoftCostLifted && (totals.cost ?? 0) > softCost;
+}
+
+/** What a turn waits for that cannot begin its next step. */
+function pauseOf(context: TurnContext) {
+  const { limits } = context.settings;
+  return context.step >= stepLimit(context)
+    ? { reason: 'max_steps' as const, spent: context.step, limit: stepLimit(context) }
+    : { reason: 'soft_cost' as const, spent: context.totals.cost ?? 0, limit: limits.softCost ?? 0 };
+}
+
+function unexplained(error: { readonly name: string; readonly message: string } | undefined) {
+  return error ?? { name: 'Error', message: 'it ended without a result' };
+}
+
 /** How many times in a row each call of an answer was made, and what later calls are compared with. */
 function countRepeats({ totals, settings }: TurnContext, answer: ModelAnswer) {
   const signatures = [...totals.signatures];
@@ -606,8 +774,8 @@ function tooManyErrors({ totals, settings: { limits } }: TurnContext) {
   return { kind: 'total_errors' as const, count: totals.toolErrors, limit: totalToolErrors };
 }
 
-function isApproved({ calls, approvedTools }: TurnContext, index: number): boolean {
-  return approvedTools.includes(calls[index]?.call.toolName ?? '');
+function isApproved({ calls, allowance }: TurnContext, index: number): boolean {
+  return allowance.tools.includes(calls[index]?.call.toolName ?? '');
 }
 
 function hasCalls(answer: ModelAnswer): boolean {

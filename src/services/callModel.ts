@@ -6,6 +6,9 @@ import { messagesForModel } from '../machines/history.ts';
 import { answerReports } from '../machines/reports.ts';
 import type { Model, ModelRequest, ModelSettings, ToolChoice, ToolSpec, Usage } from '../model.ts';
 import { AnswerBuilder, answerFailures } from './answer.ts';
+import { AnswerGuard } from './answerGuard.ts';
+import { describeRun } from './describeRun.ts';
+import type { Guardrails } from './guardrails.ts';
 import { decideRetry, defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
 
 /** What money a usage costs; `undefined` where it is not known. */
@@ -18,6 +21,12 @@ export interface CallModelOptions {
   readonly model: Model;
   readonly instructions?: string;
   readonly tools: readonly ToolSpec[];
+  /** Told the text before it is shown. @default none */
+  readonly guardrails?: Pick<Guardrails, 'output'>;
+  /** The model of a step that was planned with one of its own. @default the model above */
+  readonly modelOf?: (scope: EffectScope<CallModelInput, never>) => Promise<Model | undefined>;
+  /** What user functions get as `run.context` where no session has one for them. */
+  readonly context?: unknown;
   readonly toolChoice?: ToolChoice;
   readonly settings?: ModelSettings;
   readonly modelRetry?: Partial<RetryPolicy>;
@@ -30,27 +39,35 @@ type Scope = EffectScope<CallModelInput, readonly AnswerPart[]>;
 
 /** One attempt of a model call as an actor: streams the answer, and settles with it, or with what went wrong. */
 export function callModel(options: CallModelOptions) {
-  const { model, random = Math.random } = options;
+  const { random = Math.random } = options;
   const policy = { ...defaultRetryPolicy, ...options.modelRetry };
   return effect<CallModelInput, CallModelOutput, readonly AnswerPart[]>(
     'callModel',
     async (scope) => {
       const { input } = scope;
+      const model =
+        input.plan?.model === undefined ? options.model : ((await options.modelOf?.(scope)) ?? options.model);
       const answer = new AnswerBuilder();
-      const failure = await readAnswer(model, createRequest(options, input), answer, scope);
+      const guard = createGuard(options, scope);
+      const failure = await readAnswer(model, createRequest(options, input), answer, scope, guard);
       const { cost, remarks } = price(options.pricing, model, answer.usage);
       const { usage, end, repairs } = answer;
-      const paid = { usage, ...(cost !== undefined && { cost }) };
+      const paid = { usage, ...(cost !== undefined && { cost }), ...(remarks.length > 0 && { remarks }) };
       if (failure === undefined && end?.type === 'finish') {
+        await guard?.checkWhole(answer.content());
+        const { denied, reports = [], rewritten } = guard ?? {};
+        if (denied !== undefined) return { type: 'denied', by: denied, reports, ...paid };
         return {
           type: 'answer',
-          content: answer.content(),
+          content: rewritten?.content ?? answer.content(),
           finishReason: end.finishReason,
           ...paid,
-          ...(remarks.length > 0 && { remarks }),
           ...(repairs.length > 0 && { repairs }),
+          ...(rewritten !== undefined && { rewritten: rewritten.by }),
+          ...(reports.length > 0 && { reports }),
         };
       }
+      if (guard?.denied !== undefined) return { type: 'denied', by: guard.denied, reports: guard.reports, ...paid };
       const known = named(
         failure ?? (end?.type === 'error' ? end.failure : answerFailures.cutOff()),
         model,
@@ -58,6 +75,7 @@ export function callModel(options: CallModelOptions) {
         scope,
       );
       const retry = tryDecide(policy, known, input.tries, random(), remarks);
+      // a policy that throws is remarked upon last
       return { type: 'trouble', failure: known, retry, ...paid, ...(remarks.length > 0 && { remarks }) };
     },
     answerReports,
@@ -70,6 +88,7 @@ async function readAnswer(
   request: ModelRequest,
   answer: AnswerBuilder,
   scope: Scope,
+  guard: AnswerGuard | undefined,
 ): Promise<Failure | undefined> {
   const { signal } = scope;
   let heardAt = scope.now();
@@ -78,6 +97,10 @@ async function readAnswer(
       const shown = answer.add(read);
       if (shown.length > 0) {
         heardAt = scope.now();
+        if (guard !== undefined && (await guard.isDenied(shown, () => answer.content()))) {
+          scope.abort();
+          break;
+        }
         scope.report(shown);
       }
       if (answer.end !== undefined || signal.aborted) break;
@@ -110,17 +133,31 @@ function tooLongSilence(scope: Scope, heardAt: () => number): Promise<Failure> {
 }
 
 function createRequest(options: CallModelOptions, input: CallModelInput): ModelRequest {
-  const { instructions, tools, toolChoice = 'auto', settings } = options;
+  const { plan, outputSchema } = input;
+  const { settings } = options;
+  const instructions = plan?.instructions ?? options.instructions;
+  const tools = input.withholdsTools ? [] : chosen(options.tools, plan?.tools);
+  const toolChoice = tools.length === 0 ? 'auto' : (plan?.toolChoice ?? options.toolChoice ?? 'auto');
   return {
     ...(instructions !== undefined && { instructions }),
     messages: messagesForModel(input.history),
     tools,
     toolChoice,
+    ...(outputSchema !== undefined && { outputSchema }),
     ...(settings !== undefined && { settings }),
     purpose: 'turn',
     requestId: input.requestId,
     attempt: input.attempt,
   };
+}
+
+function chosen(tools: readonly ToolSpec[], names: readonly string[] | undefined): readonly ToolSpec[] {
+  return names === undefined ? tools : tools.filter(({ name }) => names.includes(name));
+}
+
+function createGuard({ guardrails, context }: CallModelOptions, scope: Scope): AnswerGuard | undefined {
+  const { output = [] } = guardrails ?? {};
+  return output.length === 0 ? undefined : new AnswerGuard(output, describeRun(scope, context));
 }
 
 /** A failure that says which model failed, at which attempt, and when to come back. */

@@ -1,14 +1,17 @@
 import { type EffectScope, effect } from '../effects.ts';
+import type { ToolOutcome } from '../events.ts';
 import { createFailure, describeError } from '../failure.ts';
-import { toJson } from '../json.ts';
-import type { PrepareToolInput, PrepareToolOutput } from '../machines/contracts.ts';
+import { type Json, toJson } from '../json.ts';
+import type { GuardrailReport, PrepareToolInput, PrepareToolOutput } from '../machines/contracts.ts';
 import { type Validation, validate } from '../schema.ts';
 import { isThenable } from '../thenable.ts';
 import type { AnyTool, Run } from '../tool.ts';
 import { describeRun } from './describeRun.ts';
+import { ask, type Guardrails } from './guardrails.ts';
 import type { Toolbox } from './toolbox.ts';
 
 export interface PrepareToolOptions {
+  readonly guardrails?: Pick<Guardrails, 'tool'>;
   readonly approval?: {
     /** How long a person may take to answer, in ms; then the answer is no. @default none */
     readonly timeoutMs?: number;
@@ -22,23 +25,40 @@ type Step = PrepareToolOutput | Promise<PrepareToolOutput>;
 
 /** Looks up the tool of a call, checks the input, and whether somebody has to be asked, as an actor. */
 export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOptions = {}) {
-  const ready = (tool: AnyTool, asks: boolean): PrepareToolOutput => ({
+  const { tool: guardrails = [] } = options.guardrails ?? {};
+  const ready = (tool: AnyTool, asks: boolean, guarded: Guarded): PrepareToolOutput => ({
     type: 'ready',
     sequential: tool.sequential ?? false,
     ...(tool.idempotent && { idempotent: true as const }),
     ...(asks && { approval: { ...options.approval } }),
     ...(tool.execute === undefined && { isClientSide: true as const }),
+    ...guarded,
   });
-  const decide = (tool: AnyTool, value: unknown, scope: Scope): Step => {
+  const decide = (tool: AnyTool, value: unknown, scope: Scope, guarded: Guarded = {}): Step => {
     inputs.set(scope.input.call, value);
-    if (typeof tool.approval !== 'function') return ready(tool, tool.approval ?? false);
+    if (typeof tool.approval !== 'function') return ready(tool, tool.approval ?? false, guarded);
     const asks = needsApproval(tool.approval, value, describeRun(scope, options.context));
-    return isThenable(asks) ? Promise.resolve(asks).then((answer) => ready(tool, answer)) : ready(tool, asks);
+    return isThenable(asks)
+      ? Promise.resolve(asks).then((answer) => ready(tool, answer, guarded))
+      : ready(tool, asks, guarded);
   };
-  const judge = (tool: AnyTool, validation: Validation, scope: Scope): Step =>
-    validation.valid
-      ? decide(tool, validation.value, scope)
-      : refuse('invalid_tool_input', `The input of "${tool.name}" does not fit its schema: ${validation.reason}`);
+  const guard = async (tool: AnyTool, value: unknown, scope: Scope): Promise<PrepareToolOutput> => {
+    const { toolName, input } = scope.input.call;
+    const run = describeRun(scope, options.context);
+    const seen = (changed: Json) => ({ toolName, input: changed });
+    const { denied, rewritten, reports } = await ask('tool', guardrails, seen(input), run, seen);
+    const reported = reports.length > 0 ? { reports } : {};
+    if (denied !== undefined) return { type: 'refused', outcome: notLetThrough(denied), ...reported };
+    if (rewritten === undefined) return decide(tool, value, scope, reported);
+    const checked = await validate(tool.input, toJson(rewritten.value));
+    return checked.valid
+      ? decide(tool, checked.value, scope, { ...reported, input: rewritten.value })
+      : { ...misfit(tool, checked.reason), ...reported };
+  };
+  const judge = (tool: AnyTool, validation: Validation, scope: Scope): Step => {
+    if (!validation.valid) return misfit(tool, validation.reason);
+    return (guardrails.length === 0 ? decide : guard)(tool, validation.value, scope);
+  };
   return effect<PrepareToolInput, PrepareToolOutput>('prepareTool', (scope) => {
     const { call } = scope.input;
     const tool = byName.get(call.toolName);
@@ -59,6 +79,18 @@ export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOpt
       return brokenSchema(tool, error);
     }
   });
+}
+
+/** What guardrails have made of a call. */
+type Guarded = Pick<PrepareToolOutput & { type: 'ready' }, 'input' | 'reports'>;
+
+function notLetThrough({ name, reason }: GuardrailReport): ToolOutcome {
+  return {
+    type: 'denied',
+    output: { type: 'error', value: `Denied: the guardrail "${name}" did not let this call through. ${reason}` },
+    reason: `The guardrail "${name}" did not let it through: ${reason}`,
+    synthesized: 'denied',
+  };
 }
 
 /** One that cannot say no says yes: a tool that somebody should have been asked about must not run. */
@@ -84,6 +116,10 @@ function brokenSchema(tool: AnyTool, error: unknown): PrepareToolOutput {
     'invalid_tool_input',
     `The input of "${tool.name}" could not be checked: ${describeError(error).message}`,
   );
+}
+
+function misfit(tool: AnyTool, reason: string): PrepareToolOutput {
+  return refuse('invalid_tool_input', `The input of "${tool.name}" does not fit its schema: ${reason}`);
 }
 
 function refuse(code: 'unknown_tool' | 'invalid_tool_input', message: string): PrepareToolOutput {

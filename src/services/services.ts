@@ -1,12 +1,19 @@
 import { toolCallMachine } from '../machines/toolCallMachine.ts';
 import type { AnyTool } from '../tool.ts';
 import { type CallModelOptions, callModel } from './callModel.ts';
+import { type CheckOutputOptions, checkOutput } from './checkOutput.ts';
 import { type ExecuteToolOptions, executeTool } from './executeTool.ts';
+import { type PlannedModels, type PrepareStepOptions, plannedModel, prepareStep } from './prepareStep.ts';
 import { type PrepareToolOptions, prepareTool } from './prepareTool.ts';
 import { createToolbox } from './toolbox.ts';
 
 /** What a turn works with. */
-export interface ServicesOptions extends Omit<CallModelOptions, 'tools'>, PrepareToolOptions, ExecuteToolOptions {
+export interface ServicesOptions
+  extends Omit<CallModelOptions, 'tools' | 'instructions' | 'guardrails' | 'modelOf'>,
+    PrepareStepOptions,
+    CheckOutputOptions,
+    Omit<PrepareToolOptions, 'guardrails'>,
+    ExecuteToolOptions {
   /** @default none */
   readonly tools?: readonly AnyTool[];
 }
@@ -25,9 +32,18 @@ export interface ServicesOptions extends Omit<CallModelOptions, 'tools'>, Prepar
  */
 export function services(options: ServicesOptions) {
   const toolbox = createToolbox(options.tools ?? []);
+  const planned: PlannedModels = new WeakMap();
+  const { instructions, ...others } = options;
   return {
     actors: {
-      callModel: callModel({ ...options, tools: toolbox.specs }),
+      prepareStep: prepareStep(toolbox, planned, options),
+      callModel: callModel({
+        ...others,
+        ...(typeof instructions === 'string' && { instructions }),
+        tools: toolbox.specs,
+        modelOf: (scope) => plannedModel(toolbox, planned, options, scope),
+      }),
+      checkOutput: checkOutput(options),
       toolCall: toolCallMachine.provide({
         actors: { prepareTool: prepareTool(toolbox, options), executeTool: executeTool(toolbox, options) },
       }),

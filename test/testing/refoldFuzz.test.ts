@@ -105,7 +105,7 @@ const planted: Record<string, () => typeof sessionMachine> = {
       turnMachine.provide({
         guards: {
           isOutOfSteps: ({ context }) => {
-            const key = `${context.turnId} ${context.startedAt} ${context.step}`;
+            const key = `${context.turnId} ${context.clock.startedAt} ${context.step}`;
             const isKnown = seen.has(key);
             seen.add(key);
             return context.step >= context.settings.limits.maxSteps || isKnown;

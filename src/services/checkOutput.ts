@@ -1,0 +1,53 @@
+import { effect } from '../effects.ts';
+import { parseModelJson, toJson } from '../json.ts';
+import type { CheckOutputInput, CheckOutputOutput } from '../machines/contracts.ts';
+import { type Schema, validate } from '../schema.ts';
+import { Retry, type Run } from '../tool.ts';
+import { describeRun } from './describeRun.ts';
+
+/**
+ * Looks at an output that fits its schema. What it returns takes its place; with `throw new Retry('hint')` the model is
+ * asked again.
+ */
+export type ValidateOutput = (output: never, run: Run<never>) => unknown;
+
+export interface CheckOutputOptions {
+  /** The form of the answer. @default none: the output is its text */
+  readonly output?: Schema;
+  /** @default every output that fits its schema is taken */
+  readonly validateOutput?: ValidateOutput;
+  /** Schemas of turns that have one of their own. */
+  readonly outputs?: OutputSchemas;
+  /** What user functions get as `run.context` where no session has one for them. */
+  readonly context?: unknown;
+}
+
+/** Schemas by turn: they do not travel as JSON. After a restart what fits the JSON Schema of the request is taken. */
+export type OutputSchemas = Map<string, Schema>;
+
+/** Reads the answer in the form that was asked for, as an actor. */
+export function checkOutput({ output, validateOutput, outputs, context }: CheckOutputOptions) {
+  return effect<CheckOutputInput, CheckOutputOutput>('checkOutput', async (scope) => {
+    const { text, turnId } = scope.input;
+    const schema = outputs?.get(turnId) ?? output;
+    const read = schema === undefined ? { value: text } : await readAs(schema, text);
+    if ('hint' in read) return { type: 'rejected', hint: read.hint };
+    try {
+      const corrected = await validateOutput?.(read.value as never, describeRun(scope, context) as Run<never>);
+      return { type: 'accepted', output: toJson(corrected ?? read.value, 'the output') };
+    } catch (error) {
+      if (error instanceof Retry) return { type: 'rejected', hint: error.hint };
+      throw error;
+    }
+  });
+}
+
+async function readAs(schema: Schema, text: string): Promise<{ readonly value: unknown } | { readonly hint: string }> {
+  const value = text.trim() === '' ? undefined : parseModelJson(text);
+  if (value === undefined) return { hint: 'The answer must be JSON of the form that was asked for, and nothing else.' };
+  const checked = await validate(schema, value);
+  if (checked.valid) return { value: checked.value };
+  return {
+    hint: `The answer does not have the form that was asked for: ${checked.reason}. Answer again, in that form.`,
+  };
+}

@@ -1,0 +1,142 @@
+import { type EffectScope, effect } from '../effects.ts';
+import { createFailure, describeError } from '../failure.ts';
+import type {
+  CallModelInput,
+  GuardrailReport,
+  PrepareStepInput,
+  PrepareStepOutput,
+  StepPlan,
+} from '../machines/contracts.ts';
+import { textOf, type UserMessage } from '../messages.ts';
+import type { Model, ToolChoice } from '../model.ts';
+import type { AnyTool, Run } from '../tool.ts';
+import { describeRun } from './describeRun.ts';
+import { ask, type Guardrails } from './guardrails.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** What a step does otherwise than the agent's options say. */
+export interface StepOptions {
+  /** Who answers. @default the agent's */
+  readonly model?: Model;
+  /** What the model may call, of the agent's tools. @default all */
+  readonly tools?: readonly (string | AnyTool)[];
+  /** @default the agent's */
+  readonly toolChoice?: ToolChoice;
+  /** @default the agent's */
+  readonly instructions?: string;
+}
+
+export interface PrepareStepOptions {
+  /** What the model is told before the conversation; a function is called once a step. @default none */
+  readonly instructions?: string | ((run: Run<never>) => string | Promise<string>);
+  /** Called before every step. @default every step is as the options say */
+  readonly prepareStep?: (run: Run<never>) => StepOptions | undefined | Promise<StepOptions | undefined>;
+  readonly guardrails?: Guardrails;
+  /** What user functions get as `run.context` where no session has one for them. */
+  readonly context?: unknown;
+}
+
+/** Models that steps were planned with: they do not travel as JSON. After a restart the step is planned anew. */
+export type PlannedModels = WeakMap<StepPlan, Model>;
+
+type Scope = EffectScope<PrepareStepInput, never>;
+
+/** Whether anybody has to be asked before a step. */
+export function preparesSteps({ instructions, prepareStep, guardrails }: PrepareStepOptions): boolean {
+  return typeof instructions === 'function' || prepareStep !== undefined || (guardrails?.input?.length ?? 0) > 0;
+}
+
+/** Calls what the application wants to be called before a step, as an actor: guardrails first. */
+export function prepareStep(toolbox: Toolbox, models: PlannedModels, options: PrepareStepOptions) {
+  return effect<PrepareStepInput, PrepareStepOutput>('prepareStep', async (scope) => {
+    const run = describeRun(scope, options.context);
+    const { denied, rewritten, reports } = await guardInput(options.guardrails?.input ?? [], scope, run);
+    if (denied !== undefined) return { type: 'denied', by: denied, reports };
+    try {
+      const plan = await planStep(toolbox, models, options, run);
+      return {
+        type: 'ready',
+        plan,
+        ...(rewritten.length > 0 && { rewritten }),
+        ...(reports.length > 0 && { reports }),
+      };
+    } catch (error) {
+      const { name, message } = describeError(error);
+      const failure = createFailure({ type: 'internal', code: 'step_not_prepared', message, name });
+      return { type: 'failed', failure };
+    }
+  });
+}
+
+/** The model that a step was planned with. */
+export async function plannedModel(
+  toolbox: Toolbox,
+  models: PlannedModels,
+  options: PrepareStepOptions,
+  scope: EffectScope<CallModelInput, never>,
+): Promise<Model | undefined> {
+  const { plan } = scope.input;
+  if (plan === undefined) return undefined;
+  const known = models.get(plan);
+  if (known !== undefined) return known;
+  // the plan comes from a journal
+  return models.get(await planStep(toolbox, models, options, describeRun(scope, options.context)));
+}
+
+async function guardInput(guardrails: NonNullable<Guardrails['input']>, { input }: Scope, run: Run) {
+  const reports: GuardrailReport[] = [];
+  const rewritten: UserMessage[] = [];
+  for (const message of guardrails.length === 0 ? [] : input.unseen) {
+    const verdict = await ask('input', guardrails, textOf(message), run, (text) => text);
+    reports.push(...verdict.reports);
+    if (verdict.denied !== undefined) return { denied: verdict.denied, rewritten: [], reports };
+    if (verdict.rewritten !== undefined) rewritten.push(withText(message, verdict.rewritten.value));
+  }
+  return { denied: undefined, rewritten, reports };
+}
+
+/** The message with another text in place of its own; its files stay. */
+function withText(message: UserMessage, text: string): UserMessage {
+  const files = message.content.filter(({ type }) => type !== 'text');
+  return { ...message, content: [{ type: 'text', text }, ...files] };
+}
+
+/** @throws Error saying which function of the application threw, or gave what cannot be used */
+async function planStep(
+  toolbox: Toolbox,
+  models: PlannedModels,
+  { instructions, prepareStep }: PrepareStepOptions,
+  run: Run,
+): Promise<StepPlan> {
+  const options = await named('prepareStep', () => prepareStep?.(run as Run<never>));
+  const text =
+    options?.instructions ??
+    (typeof instructions === 'function'
+      ? await named('instructions', () => instructions(run as Run<never>))
+      : instructions);
+  const tools = options?.tools?.map((tool) => nameOf(tool, toolbox));
+  const plan: StepPlan = {
+    ...(text !== undefined && { instructions: text }),
+    ...(tools !== undefined && { tools }),
+    ...(options?.toolChoice !== undefined && { toolChoice: options.toolChoice }),
+    ...(options?.model !== undefined && {
+      model: { provider: options.model.provider, modelId: options.model.modelId },
+    }),
+  };
+  if (options?.model !== undefined) models.set(plan, options.model);
+  return plan;
+}
+
+async function named<T>(name: string, call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new Error(`\`${name}\` threw: ${describeError(error).message}`, { cause: error });
+  }
+}
+
+function nameOf(tool: string | AnyTool, { byName }: Toolbox): string {
+  const name = typeof tool === 'string' ? tool : tool.name;
+  if (byName.has(name)) return name;
+  throw new TypeError(`\`prepareStep\` gave the tool "${name}", which is not among the agent's tools.`);
+}
