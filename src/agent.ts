@@ -2,10 +2,11 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Store } from './durability/store.ts';
 import type { TurnEvent } from './events.ts';
 import { Keeper } from './keeper.ts';
+import type { CompactionPolicy } from './machines/compaction.ts';
 import { createHistory, emptyHistory } from './machines/history.ts';
 import type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 import { sessionMachine } from './machines/sessionMachine.ts';
-import { turnMachine } from './machines/turnMachine.ts';
+import { type TurnMachineInput, turnMachine } from './machines/turnMachine.ts';
 import type { Message, UserInput } from './messages.ts';
 import type { Model, ModelSettings, ToolChoice } from './model.ts';
 import { checkAgentOptions, checkNames } from './options.ts';
@@ -16,7 +17,7 @@ import type { Guardrails } from './services/guardrails.ts';
 import { outputForm } from './services/outputForm.ts';
 import { type PrepareStepOptions, preparesSteps } from './services/prepareStep.ts';
 import type { RetryPolicy } from './services/retryPolicy.ts';
-import { services } from './services/services.ts';
+import { compaction, services } from './services/services.ts';
 import { defaultMaxOutputChars } from './services/toolOutput.ts';
 import { type Kept, type SendOptions, Session, type SessionSetup } from './session.ts';
 import type { AnyTool, Run, ToolContext } from './tool.ts';
@@ -54,6 +55,15 @@ export interface AgentOptions<
   ) => unknown;
   /** What looks at messages, answers and tool calls before they go on. @default none */
   readonly guardrails?: Guardrails;
+  /** How the conversation is shortened where it gets too long for the model; `false`: not at all. */
+  readonly compaction?:
+    | false
+    | (Partial<Pick<CompactionPolicy, 'threshold' | 'keepMessages'>> & {
+        /** Who summarizes. @default the model of the turns */
+        readonly model?: Model;
+        /** What it is told to do. @default to keep decisions, open tasks, and names of files and things */
+        readonly prompt?: string;
+      });
   /** How often tools may ask to be called again, and answers to be made again, per turn. @default 1 */
   readonly retries?: number;
   /** How failed model calls are repeated; each option has its own default. */
@@ -287,7 +297,6 @@ export function assembleSession(
 ): Pick<SessionSetup, 'machine' | 'input'> {
   const { cancelNotes = true, retries, modelRetry, output, validateOutput, ...others } = options;
   const { maxOutputChars, ...limits } = options.limits ?? {};
-  const repeatableTools = (options.tools ?? []).filter(({ repeatable }) => repeatable).map(({ name }) => name);
   const checks: CheckOutputOptions = {
     outputs,
     ...(output !== undefined && { output }),
@@ -301,8 +310,9 @@ export function assembleSession(
       ...(maxOutputChars !== undefined && { maxOutputChars }),
     }),
   );
+  const repeatableTools = (options.tools ?? []).filter(({ repeatable }) => repeatable).map(({ name }) => name);
   return {
-    machine: sessionMachine.provide({ actors: { turn } }),
+    machine: sessionMachine.provide({ actors: { turn, compaction: compaction(options) } }),
     input: {
       cancelNotes,
       turn: {
@@ -310,10 +320,25 @@ export function assembleSession(
         ...(modelRetry !== undefined && { modelRetry: attemptLimits(modelRetry) }),
         ...(retries !== undefined && { retries }),
         ...(repeatableTools.length > 0 && { repeatableTools }),
+        compaction: compactionPolicy(options),
         ...(preparesSteps(options) && { preparesSteps: true }),
         ...((output ?? validateOutput) !== undefined && { output: outputForm(output) }),
       },
     },
+  };
+}
+
+function compactionPolicy({
+  compaction,
+  model,
+}: Pick<AgentOptions, 'compaction' | 'model'>): Exclude<TurnMachineInput['compaction'], undefined> {
+  if (compaction === false) return false;
+  const { threshold, keepMessages } = compaction ?? {};
+  const { contextWindow } = model;
+  return {
+    ...(threshold !== undefined && { threshold }),
+    ...(keepMessages !== undefined && { keepMessages }),
+    ...(contextWindow !== undefined && { contextWindow }),
   };
 }
 

@@ -215,6 +215,33 @@ export interface BudgetWarning {
   readonly spent: number;
   readonly limit: number;
 }
+export type CompactionReason = 'threshold' | 'overflow' | 'manual';
+
+/** The conversation has become too long for the model, or somebody says so: it is shortened for the model. */
+export interface CompactionStarted {
+  readonly type: 'compaction.started';
+  readonly reason: CompactionReason;
+}
+/** From now on the model is shown less. No message is lost. */
+export interface CompactionCompleted {
+  readonly type: 'compaction.completed';
+  readonly reason: CompactionReason;
+  /** Tokens of the next request before and after, about. */
+  readonly tokensBefore: number;
+  readonly tokensAfter: number;
+  /** Messages that the model is not shown any more. */
+  readonly removed: number;
+}
+/** There is no summary: the oldest messages are left out without one, and the turn goes on. */
+export interface CompactionFailed {
+  readonly type: 'compaction.failed';
+  readonly reason: CompactionReason;
+  /** Why there is no summary. */
+  readonly failure: Failure;
+  readonly tokensBefore: number;
+  readonly tokensAfter: number;
+  readonly removed: number;
+}
 /** The turn waits: for more steps (`session.extend()`), or for leave to spend more (`session.resume()`). */
 export interface TurnPaused {
   readonly type: 'turn.paused';
@@ -339,6 +366,9 @@ export type ProgressPayload =
   | SteeringApplied
   | MessagesUpdated
   | BudgetWarning
+  | CompactionStarted
+  | CompactionCompleted
+  | CompactionFailed
   | TurnPaused
   | TurnResumed
   | TurnCompleted
@@ -467,6 +497,13 @@ export interface SessionCancel {
   readonly reason?: string;
   readonly at: number;
 }
+/** Shortens the conversation for the model, while no turn runs. */
+export interface SessionCompact {
+  readonly type: 'session.compact';
+  /** Names the compaction. */
+  readonly id: string;
+  readonly at: number;
+}
 /** Ends every turn, running or waiting, and takes no more. */
 export interface SessionClose {
   readonly type: 'session.close';
@@ -523,6 +560,7 @@ export type SessionInput =
   | SessionApprove
   | SessionDeny
   | SessionResolveTool
+  | SessionCompact
   | SessionClose
   | SessionDiagnose;
 

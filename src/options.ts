@@ -9,6 +9,7 @@ const known = [
   'output',
   'validateOutput',
   'guardrails',
+  'compaction',
   'tools',
   'toolChoice',
   'settings',
@@ -22,7 +23,7 @@ const known = [
   'clock',
   'store',
 ] as const;
-const notYet = ['compaction', 'inspect'] as const;
+const notYet = ['inspect'] as const;
 const knownLimits = [
   'maxSteps',
   'lastStep',
@@ -84,6 +85,7 @@ export function checkAgentOptions(options: unknown): void {
     if (problem !== undefined) throw new TypeError(`createAgent(): \`output\` cannot be used: ${problem}.`);
   }
   checkGuardrails(options.guardrails);
+  checkCompaction(options.compaction);
   if (tools !== undefined && !Array.isArray(tools)) throw new TypeError('createAgent(): `tools` must be an array.');
   checkToolChoice(toolChoice, Array.isArray(tools) ? tools : []);
   if (settings !== undefined) {
@@ -216,7 +218,31 @@ function checkGuardrails(guardrails: unknown): void {
         );
       }
       checkKnown(`createAgent(): guardrails.${stage}`, guardrail, ['name', 'advisory', 'check'], []);
+      const { name, advisory } = guardrail;
+      if (name !== undefined && (typeof name !== 'string' || name === '')) {
+        throw new TypeError(`createAgent(): the \`name\` of a guardrail of \`guardrails.${stage}\` must be a text.`);
+      }
+      if (advisory !== undefined && typeof advisory !== 'boolean') {
+        throw new TypeError(`createAgent(): \`advisory\` in \`guardrails.${stage}\` must be true or false.`);
+      }
     }
+  }
+}
+
+function checkCompaction(compaction: unknown): void {
+  if (compaction === undefined || compaction === false) return;
+  if (!isObject(compaction)) throw new TypeError('createAgent(): `compaction` must be false, or an object.');
+  checkKnown('createAgent(): compaction', compaction, ['threshold', 'keepMessages', 'model', 'prompt'], []);
+  const { threshold, keepMessages, model, prompt } = compaction;
+  if (threshold !== undefined && !(typeof threshold === 'number' && threshold > 0 && threshold <= 1)) {
+    throw new TypeError('createAgent(): `compaction.threshold` must be a number above 0, and 1 at most.');
+  }
+  if (keepMessages !== undefined) checkWhole('compaction.keepMessages', keepMessages, 1);
+  if (model !== undefined && !(isObject(model) && typeof model.stream === 'function')) {
+    throw new TypeError('createAgent(): `compaction.model` has no `stream` function.');
+  }
+  if (prompt !== undefined && typeof prompt !== 'string') {
+    throw new TypeError('createAgent(): `compaction.prompt` must be a text.');
   }
 }
 

@@ -11,6 +11,7 @@ import { describeError, type Failure } from './failure.ts';
 import { type Command, Host, type HostOptions, type Row, refold, type SessionLogic } from './host.ts';
 import { Journal, type StoreWriter } from './journal.ts';
 import type { Json } from './json.ts';
+import { canCompact, defaultCompaction } from './machines/compaction.ts';
 import { createHistory, type History, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
 import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
@@ -86,7 +87,7 @@ export interface Kept {
 }
 
 /** What a checkpoint keeps of a session beside its messages. */
-type StateOfSession = Pick<SessionContext, 'usage' | 'cost' | 'approvedTools'>;
+type StateOfSession = Pick<SessionContext, 'usage' | 'cost' | 'approvedTools' | 'history'>;
 
 /** What a session begins with. */
 interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'approvedTools'> {
@@ -219,6 +220,24 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   extend(steps: number): Admission {
     if (!Number.isInteger(steps) || steps < 1) throw new TypeError('extend(): `steps` must be a whole number from 1.');
     return this.#unpause('awaitingExtension', { type: 'session.extend', steps });
+  }
+
+  /**
+   * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done;
+   * messages sent meanwhile wait.
+   */
+  compact(): Admission {
+    const { status } = this.snapshot;
+    if (status === 'inTurn')
+      return refuse(`Session "${this.id}" is in a turn, which compacts by itself: try between turns.`);
+    if (status !== 'idle') return refuse(`Session "${this.id}" is ${status}.`);
+    const { compaction } = this.#setup.input.turn ?? {};
+    const policy = { ...defaultCompaction, ...(compaction || {}) };
+    if (!canCompact(this.#actor.getSnapshot().context.history, policy)) {
+      return refuse(`Session "${this.id}" has nothing to shorten beyond its last ${policy.keepMessages} messages.`);
+    }
+    this.#command({ type: 'session.compact', id: newId('compaction') });
+    return accepted;
   }
 
   /** The turns that run and wait, in their order; those included that a process before this one began. */
@@ -500,6 +519,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
         usage,
         ...(cost !== undefined && { cost }),
         ...(approvedTools.length > 0 && { approvedTools }),
+        ...(history.compaction !== undefined && { compaction: history.compaction }),
       },
     };
   }
@@ -532,7 +552,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const begin = () => ({
       at: this.#setup.clock.now(),
       history,
-      state: this.#state({ usage: noUsage, cost: undefined, approvedTools: [] }, 0),
+      state: this.#state({ usage: noUsage, cost: undefined, approvedTools: [], history }, 0),
     });
     return new Journal(writer, this.id, position, {
       ...(stored === undefined && { begin }),
@@ -574,13 +594,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
   }
 
-  #state({ usage, cost, approvedTools }: StateOfSession, seq: number): SessionState {
+  #state({ usage, cost, approvedTools, history }: StateOfSession, seq: number): SessionState {
     return {
       agent: this.#setup.agent,
       seq,
       usage,
       ...(cost !== undefined && { cost }),
       ...(approvedTools.length > 0 && { approvedTools }),
+      ...(history.compaction !== undefined && { compaction: history.compaction }),
       turns: this.#endedTurns,
       machineVersion,
     };
@@ -661,8 +682,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 }
 
 function pastOf({ messages, state }: StoredSession): Past {
-  const { usage, cost, seq, approvedTools = [] } = state;
-  return { history: createHistory(messages), usage, cost, approvedTools, seq };
+  const { usage, cost, seq, approvedTools = [], compaction } = state;
+  return { history: createHistory(messages, compaction), usage, cost, approvedTools, seq };
 }
 
 const accepted: Admission = { accepted: true };

@@ -7,7 +7,7 @@ import { enqueueActions } from 'xstate';
 import { z } from 'zod';
 import { emptyHistory } from '../src/machines/history.ts';
 import { sessionMachine } from '../src/machines/sessionMachine.ts';
-import { Session } from '../src/session.ts';
+import { Session, type SessionSetup } from '../src/session.ts';
 
 const slow = defineTool({
   name: 'slow',
@@ -15,6 +15,20 @@ const slow = defineTool({
   execute: (_, { signal }) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
 });
+
+/** What an agent would give a session with these machines. */
+function setupOf(machine: SessionSetup['machine'], clock: SimulatedClock): SessionSetup {
+  return {
+    agent: 'fragile',
+    machine,
+    input: {},
+    model: { provider: 'p', modelId: 'm' },
+    clock,
+    maxOutputChars: 1_000,
+    outputs: new Map(),
+    onBusy: () => {},
+  };
+}
 
 /** A session whose turn breaks when it is steered: the bug of somebody who changed a machine. */
 function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
@@ -28,7 +42,7 @@ function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
   });
   const machine = sessionMachine.provide({ actors: { turn } });
   const session = new Session(
-    { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock, maxOutputChars: 1_000, onBusy: () => {} },
+    setupOf(machine, clock),
     's',
     undefined,
     emptyHistory,
@@ -106,9 +120,7 @@ describe('a machine that breaks', () => {
       },
     });
     const clock = new SimulatedClock();
-    const model = { provider: 'p', modelId: 'm' };
-    const setup = { agent: 'fragile', machine, input: {}, model, clock, maxOutputChars: 1_000, onBusy: () => {} };
-    const session = new Session(setup, 's', undefined, emptyHistory);
+    const session = new Session(setupOf(machine, clock), 's', undefined, emptyHistory);
     const events: TurnEvent[] = [];
     session.on('*', (event) => events.push(event));
     const turn = session.send('Hi');

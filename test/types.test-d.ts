@@ -310,7 +310,13 @@ describe('events', () => {
         expectTypeOf(event.type).toEqualTypeOf<'turn.completed' | 'turn.failed' | 'turn.cancelled'>();
         expectTypeOf(event.steps).toEqualTypeOf<number>();
       } else if (isDiagnostic(event)) {
-        expectTypeOf(event.type).toEqualTypeOf<'transcript.repaired' | 'breaker.tripped' | Diagnostic['type']>();
+        expectTypeOf(event.type).toEqualTypeOf<
+          | 'transcript.repaired'
+          | 'guardrail.triggered'
+          | 'output.rejected'
+          | 'breaker.tripped'
+          | Diagnostic['type']
+        >();
       } else {
         // @ts-expect-error the terminal ones are gone
         event.type === 'turn.failed';
@@ -370,6 +376,16 @@ describe('events', () => {
           return `${event.length}`;
         case 'budget.warning':
           return `${event.spent} of ${event.limit}`;
+        case 'turn.paused':
+          return `${event.reason}: ${event.spent} of ${event.limit}`;
+        case 'turn.resumed':
+          return `${event.reason}: ${event.spent}`;
+        case 'message.replaced':
+          return event.replacement;
+        case 'guardrail.triggered':
+          return `${event.stage} ${event.name} ${event.action}`;
+        case 'output.rejected':
+          return `${event.reason} ${event.retriesLeft}`;
         case 'transcript.repaired':
           return event.how;
         case 'diagnostic':

@@ -1,5 +1,6 @@
 /** Where sessions are kept: what a store promises, and what goes in and comes out. */
 
+import type { Compaction } from '../machines/history.ts';
 import type { Message } from '../messages.ts';
 import type { Usage } from '../model.ts';
 
@@ -115,6 +116,8 @@ export interface SessionState {
   readonly cost?: number;
   /** Tools that somebody has approved for the whole session. @default none */
   readonly approvedTools?: readonly string[];
+  /** What a model is shown of the messages. @default all */
+  readonly compaction?: Compaction;
   /** How many turns have ended. */
   readonly turns: number;
   /** Of the machines that write the rows after this checkpoint. */

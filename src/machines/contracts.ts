@@ -4,7 +4,7 @@ import type { EffectInput } from '../effects.ts';
 import type { GuardrailTriggered, ToolOutcome } from '../events.ts';
 import type { Failure } from '../failure.ts';
 import type { Json } from '../json.ts';
-import type { AssistantPart, ToolCallPart, UserMessage } from '../messages.ts';
+import type { AssistantPart, Message, ToolCallPart, UserMessage } from '../messages.ts';
 import type { FinishReason, Model, ToolChoice, Usage } from '../model.ts';
 import type { JsonSchema } from '../schema.ts';
 import type { History } from './history.ts';
@@ -168,3 +168,16 @@ export type ExecuteToolOutput =
       /** In total, the first included. */
       readonly maxAttempts: number;
     };
+
+/** Makes a summary of what a model is not shown any more: one attempt. */
+export interface SummarizeInput extends EffectInput {
+  readonly sessionId: string;
+  /** What goes; begins with the summary before, if there is one. */
+  readonly messages: readonly Message[];
+  readonly stallTimeoutMs: number;
+}
+
+export type SummarizeOutput = {
+  readonly usage: Usage;
+  readonly cost?: number;
+} & ({ readonly type: 'summarized'; readonly text: string } | { readonly type: 'failed'; readonly failure: Failure });

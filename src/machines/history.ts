@@ -1,4 +1,4 @@
-import type { Message } from '../messages.ts';
+import type { Message, UserMessage } from '../messages.ts';
 
 /**
  * A conversation as a view: the first `length` messages of a log that only grows. Machines share one log, so that no
@@ -7,13 +7,29 @@ import type { Message } from '../messages.ts';
 export interface History {
   readonly log: readonly Message[];
   readonly length: number;
+  /** What the model is shown of it, where that is not all. */
+  readonly compaction?: Compaction;
+  /** Tokens of the last request and its answer as the provider counted them, and how many messages that was. */
+  readonly measured?: { readonly tokens: number; readonly length: number };
+}
+
+/** How a conversation is shortened for the model. No message is lost by it. */
+export interface Compaction {
+  /** Long outputs of tools before this message are replaced by a marker. */
+  readonly maskedBefore: number;
+  /** Messages before this one are left out, but for system messages and the first user message. */
+  readonly from: number;
+  /** What stands in their place. */
+  readonly summary?: UserMessage;
+  /** Compactions since the last model call that succeeded. */
+  readonly unproven: number;
 }
 
 export const emptyHistory: History = { log: [], length: 0 };
 
 /** A history of these messages; the array is copied. */
-export function createHistory(messages: readonly Message[]): History {
-  return { log: [...messages], length: messages.length };
+export function createHistory(messages: readonly Message[], compaction?: Compaction): History {
+  return { log: [...messages], length: messages.length, ...(compaction !== undefined && { compaction }) };
 }
 
 /**
@@ -24,13 +40,13 @@ export function append(history: History, ...messages: readonly Message[]): Histo
   const isNewest = history.log.length === history.length && history.log !== emptyHistory.log;
   const log = (isNewest ? history.log : history.log.slice(0, history.length)) as Message[];
   log.push(...messages);
-  return { log, length: log.length };
+  return { ...history, log, length: log.length };
 }
 
 /** The history with messages changed, by id. A log of its own: other views keep what they had. */
 export function replaceMessages(history: History, changed: readonly Message[]): History {
   const byId = new Map(changed.map((message) => [message.id, message]));
-  return createHistory(messagesOf(history).map((message) => byId.get(message.id) ?? message));
+  return { ...history, log: messagesOf(history).map((message) => byId.get(message.id) ?? message) };
 }
 
 /** The messages of a view, from `start`. */
@@ -38,11 +54,12 @@ export function messagesOf(history: History, start = 0): readonly Message[] {
   return history.log.slice(start, history.length);
 }
 
-/** What a model is shown: no failure notes, which are for people, and no empty answers, which providers refuse. */
-export function messagesForModel(history: History): readonly Message[] {
-  return history.log.filter((message, index) => index < history.length && isForModel(message));
-}
-
-function isForModel(message: Message): boolean {
-  return message.role !== 'assistant' || (message.cause !== 'failure_note' && message.content.length > 0);
+/** The history after a model call that succeeded: now it is known how large it is, and that it fits. */
+export function measure(history: History, tokens: number): History {
+  const { compaction } = history;
+  return {
+    ...history,
+    ...(tokens > 0 && { measured: { tokens, length: history.length } }),
+    ...(compaction !== undefined && compaction.unproven > 0 && { compaction: { ...compaction, unproven: 0 } }),
+  };
 }

@@ -17,9 +17,16 @@ import type {
 import type { Message, UserMessage } from '../messages.ts';
 import { addUsage, noUsage, type Usage } from '../model.ts';
 import { addCost } from './budget.ts';
-import { append, createHistory, emptyHistory, type History } from './history.ts';
+import { defaultCompaction } from './compaction.ts';
+import {
+  type CompactionMachineInput,
+  type CompactionOutput,
+  compactionEnded,
+  compactionMachine,
+} from './compactionMachine.ts';
+import { append, type Compaction, createHistory, emptyHistory, type History } from './history.ts';
 import { notesAfter } from './notes.ts';
-import { maxIterations } from './policies.ts';
+import { defaultLimits, maxIterations } from './policies.ts';
 import { theEvent } from './theEvent.ts';
 import { type TurnMachineInput, type TurnOutput, turnMachine } from './turnMachine.ts';
 
@@ -34,6 +41,8 @@ export interface SessionMachineInput {
   readonly approvedTools?: readonly string[];
   /** Whether a cancelled turn leaves notes that tell the model so. @default true */
   readonly cancelNotes?: boolean;
+  /** What a model is shown of `history`, where that is not all. */
+  readonly compaction?: Compaction;
   /** Of the turns before. @default none */
   readonly usage?: Usage;
   readonly cost?: number | undefined;
@@ -68,6 +77,10 @@ export interface SessionContext {
   readonly cost: number | undefined;
 }
 
+export interface Compacted {
+  readonly output: CompactionOutput;
+}
+
 export interface Ended {
   readonly output: TurnOutput;
 }
@@ -83,11 +96,12 @@ export const sessionMachine = setup({
     events: {} as SessionInput,
     emitted: {} as Payload,
   },
-  actors: { turn: turnMachine },
+  actors: { turn: turnMachine, compaction: compactionMachine },
   guards: {
     isAimed: (_, { turnId }: SessionCancel) => turnId !== undefined,
     isForRunningTurn: ({ context }, { turnId }: SessionCancel) =>
       turnId === undefined || turnId === context.queue[0]?.turnId,
+    isAnyWaiting: ({ context }) => context.queue.length > 0,
     isAnotherWaiting: ({ context }, { output }: Ended) =>
       context.queue.length > 1 || leftover(context, output).length > 0,
   },
@@ -150,6 +164,15 @@ export const sessionMachine = setup({
       });
       for (const note of notes) enqueue.emit({ type: 'message.added', ...note });
     }),
+    keepCompaction: enqueueActions(({ context, enqueue }, { output }: Compacted) => {
+      enqueue.assign({
+        history: output.history,
+        usage: addUsage(context.usage, output.usage),
+        cost: addCost(context.cost, output.cost),
+      });
+      enqueue.emit(compactionEnded(output));
+    }),
+    tellCompacting: emit({ type: 'compaction.started' as const, reason: 'manual' as const }),
     tellIdle: emit(({ context }) => ({
       type: 'session.idle' as const,
       usage: context.usage,
@@ -169,7 +192,7 @@ export const sessionMachine = setup({
     sessionId: input.sessionId,
     turn: input.turn ?? {},
     cancelNotes: input.cancelNotes ?? true,
-    history: toHistory(input.history),
+    history: toHistory(input.history, input.compaction),
     queue: [],
     steering: [],
     approvedTools: input.approvedTools ?? [],
@@ -186,7 +209,40 @@ export const sessionMachine = setup({
       on: {
         'session.send': { target: 'inTurn', actions: { type: 'enqueueTurn', params: theEvent } },
         'session.steer': { target: 'inTurn', actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.compact': 'compacting',
         'session.close': 'closed',
+      },
+    },
+    compacting: {
+      description: 'Between turns, the conversation is shortened for the model. Messages wait.',
+      entry: 'tellCompacting',
+      invoke: {
+        id: 'compaction',
+        src: 'compaction',
+        input: ({ context, event }) => compactionInput(context, event.type === 'session.compact' ? event.id : ''),
+        onDone: [
+          {
+            guard: 'isAnyWaiting',
+            target: 'inTurn',
+            actions: { type: 'keepCompaction', params: theEvent },
+          },
+          {
+            target: 'idle',
+            actions: [{ type: 'keepCompaction', params: theEvent }, 'tellIdle'],
+          },
+        ],
+      },
+      on: {
+        'session.send': { actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.steer': { actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.cancel': {
+          guard: { type: 'isAimed', params: theEvent },
+          actions: { type: 'cancelWaiting', params: theEvent },
+        },
+        'session.close': [
+          { guard: 'isAnyWaiting', target: 'inTurn', actions: 'cancelAll' },
+          { target: 'idle', actions: 'tellIdle' },
+        ],
       },
     },
     inTurn: {
@@ -281,9 +337,22 @@ export const sessionMachine = setup({
 
 const closing = 'The session was closed.';
 
-function toHistory(history: History | readonly Message[] | undefined): History {
+function toHistory(history: History | readonly Message[] | undefined, compaction: Compaction | undefined): History {
   if (history === undefined) return emptyHistory;
-  return 'log' in history ? history : createHistory(history);
+  return 'log' in history ? history : createHistory(history, compaction);
+}
+
+/** What the compaction between turns is given. */
+function compactionInput({ sessionId, history, turn }: SessionContext, id: string): CompactionMachineInput {
+  const { compaction, limits } = turn;
+  return {
+    id,
+    sessionId,
+    reason: 'manual',
+    history,
+    policy: { ...defaultCompaction, ...(compaction || {}) },
+    stallTimeoutMs: limits?.stallTimeoutMs ?? defaultLimits.stallTimeoutMs,
+  };
 }
 
 /** Steering that becomes the input of a turn is steering no longer. */

@@ -4,6 +4,8 @@ import type { Json } from '../json.ts';
 import type { Message, UserMessage } from '../messages.ts';
 import { type FinishReason, noUsage, type Usage } from '../model.ts';
 import type { CallRecord } from './calls.ts';
+import { type CompactionPolicy, defaultCompaction } from './compaction.ts';
+import type { CompactionMachineInput } from './compactionMachine.ts';
 import type { StepPlan } from './contracts.ts';
 import { createHistory, emptyHistory, type History } from './history.ts';
 import { type AttemptLimits, defaultAttempts, defaultLimits, defaultRetries, type TurnLimits } from './policies.ts';
@@ -27,6 +29,8 @@ export interface TurnMachineInput {
   readonly preparesSteps?: boolean;
   /** The form of the answer, to be checked; no schema where the application checks it by itself. @default none */
   readonly output?: OutputForm;
+  /** How the conversation is shortened where it is too long for the model; `false`: not at all. */
+  readonly compaction?: Partial<CompactionPolicy> | false;
 }
 
 /** What does not change while a turn runs. */
@@ -38,6 +42,7 @@ interface TurnSettings {
   readonly repeatableTools: readonly string[];
   readonly preparesSteps: boolean;
   readonly output: OutputForm | undefined;
+  readonly compaction: CompactionPolicy | false;
 }
 
 /** The step that runs. */
@@ -53,6 +58,8 @@ interface CurrentStep {
   readonly tries: number;
   readonly retryDelayMs: number;
   readonly retryAt: number | undefined;
+  /** Whether the model has said that the request is too large. */
+  readonly hasOverflowed: boolean;
   /** There once the step is prepared, where steps are. */
   readonly plan: StepPlan | undefined;
 }
@@ -155,6 +162,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       repeatableTools: input?.repeatableTools ?? [],
       preparesSteps: input?.preparesSteps ?? false,
       output: input?.output,
+      compaction: input?.compaction !== false && { ...defaultCompaction, ...input?.compaction },
     },
     turnId: '',
     clock: { startedAt: 0, deadlineAt: undefined, pausedAt: undefined },
@@ -172,6 +180,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       tries: 0,
       retryDelayMs: 0,
       retryAt: undefined,
+      hasOverflowed: false,
       plan: undefined,
     },
     partial: noPartial,
@@ -239,4 +248,22 @@ export function stepLimit({ settings, allowance }: Pick<TurnContext, 'settings' 
 /** Whether the step gets no tools, so that the model must answer. */
 export function withholdsTools(context: TurnContext): boolean {
   return context.settings.limits.lastStep === 'answer' && context.step >= stepLimit(context);
+}
+
+/** Why the turn compacts the conversation. */
+export function compactionReason({ current }: TurnContext): 'threshold' | 'overflow' {
+  return current.hasOverflowed ? 'overflow' : 'threshold';
+}
+
+/** What the compaction before a step, or in its middle, is given. */
+export function compactionInput(context: TurnContext): CompactionMachineInput {
+  const { turnId, step, current, history, settings } = context;
+  return {
+    id: `${turnId}.${step}.compaction.${current.request}.${history.compaction?.unproven ?? 0}`,
+    sessionId: settings.sessionId,
+    reason: compactionReason(context),
+    history,
+    policy: settings.compaction || defaultCompaction,
+    stallTimeoutMs: settings.limits.stallTimeoutMs,
+  };
 }

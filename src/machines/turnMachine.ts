@@ -1,6 +1,14 @@
 import { maxIterations } from './policies.ts';
 import { theEvent } from './theEvent.ts';
-import { createContext, failureOf, stopReasonOf, type TurnOutput, turnEnd, withholdsTools } from './turnContext.ts';
+import {
+  compactionInput,
+  createContext,
+  failureOf,
+  stopReasonOf,
+  type TurnOutput,
+  turnEnd,
+  withholdsTools,
+} from './turnContext.ts';
 import { turnSetup } from './turnSetup.ts';
 
 export type { TurnContext, TurnMachineInput, TurnOutput } from './turnContext.ts';
@@ -51,9 +59,28 @@ export const turnMachine = turnSetup.createMachine({
             { guard: 'needsExtension', target: 'awaitingExtension' },
             { guard: 'isOutOfSteps', target: '#turn.failed', actions: 'failWithMaxSteps' },
             { guard: 'needsLeaveToSpend', target: 'awaitingResume' },
-            { guard: 'needsPreparation', target: 'preparing', actions: 'beginStep' },
-            { target: 'callingModel', actions: 'beginStep' },
+            { target: 'beginning', actions: 'beginStep' },
           ],
+        },
+        beginning: {
+          description: 'The step begins: is the conversation too long, does anything have to be made ready?',
+          always: [
+            { guard: 'cannotAffordStep', target: '#turn.failed', actions: 'failWithBudget' },
+            { guard: 'needsCompaction', target: 'compacting' },
+            { guard: 'needsPreparation', target: 'preparing' },
+            { target: 'callingModel' },
+          ],
+        },
+        compacting: {
+          description: 'The conversation is too long for the model: it is shortened.',
+          entry: 'tellCompacting',
+          invoke: {
+            id: 'compaction',
+            src: 'compaction',
+            input: ({ context }) => compactionInput(context),
+            onDone: { target: 'beginning', actions: { type: 'keepCompaction', params: theEvent } },
+            onError: { target: '#turn.failed', actions: { type: 'failWithInternal', params: theEvent } },
+          },
         },
         awaitingExtension: {
           description:
@@ -137,6 +164,15 @@ export const turnMachine = turnSetup.createMachine({
                 actions: [
                   { type: 'keepTrouble', params: theEvent },
                   { type: 'planRetry', params: theEvent },
+                ],
+              },
+              {
+                guard: { type: 'mayCompact', params: theEvent },
+                target: 'compacting',
+                actions: [
+                  { type: 'keepTrouble', params: theEvent },
+                  { type: 'keepOverflow', params: theEvent },
+                  'repeatStep',
                 ],
               },
               {

@@ -35,6 +35,8 @@ import {
   waitsForClients,
   waitsForPeople,
 } from './calls.ts';
+import { canCompact, isTooLong } from './compaction.ts';
+import { type CompactionOutput, compactionEnded, compactionMachine } from './compactionMachine.ts';
 import type {
   CallModelInput,
   CallModelOutput,
@@ -45,12 +47,13 @@ import type {
   PrepareStepOutput,
   Remark,
 } from './contracts.ts';
-import { append, replaceMessages } from './history.ts';
+import { append, measure, replaceMessages } from './history.ts';
 import { recent, refusedRepeat, repeats, signatureOf } from './loopDetection.ts';
 import { answerReports } from './reports.ts';
 import { toolCallMachine } from './toolCallMachine.ts';
 import { grantable } from './toolSlots.ts';
 import {
+  compactionReason,
   endingOf,
   failureOf,
   noPartial,
@@ -83,6 +86,9 @@ export interface Prepared {
 export interface Called {
   readonly output: Settled<CallModelOutput>;
 }
+export interface Compacted {
+  readonly output: CompactionOutput;
+}
 export interface Checked {
   readonly output: Settled<CheckOutputOutput>;
 }
@@ -103,6 +109,7 @@ export const turnSetup = setup({
       notProvided('callModel'),
       answerReports,
     ),
+    compaction: compactionMachine,
     checkOutput: effect<CheckOutputInput, CheckOutputOutput>('checkOutput', notProvided('checkOutput')),
     toolCall: toolCallMachine,
   },
@@ -116,6 +123,18 @@ export const turnSetup = setup({
     needsExtension: ({ context }) => context.settings.limits.lastStep === 'ask' && context.step >= stepLimit(context),
     isOutOfSteps: ({ context }) => context.step >= stepLimit(context),
     needsLeaveToSpend: ({ context }) => isSoftlyOverspent(context),
+    cannotAffordStep: ({ context: { settings, totals } }) =>
+      overspent(settings.limits, totals.usage, totals.cost) !== undefined,
+    needsCompaction: ({ context: { history, settings } }) =>
+      settings.compaction !== false &&
+      isTooLong(history, settings.compaction) &&
+      canCompact(history, settings.compaction),
+    mayCompact: ({ context: { history, settings, current } }, { output }: Called) =>
+      output.value?.type === 'trouble' &&
+      output.value.failure.type === 'context_overflow' &&
+      settings.compaction !== false &&
+      !current.hasOverflowed &&
+      canCompact(history, settings.compaction),
     needsPreparation: ({ context }) => context.settings.preparesSteps && context.current.plan === undefined,
     isPrepared: (_, { output }: Prepared) => output.value?.type === 'ready',
     isInputDenied: (_, { output }: Prepared) => output.value?.type === 'denied',
@@ -183,11 +202,33 @@ export const turnSetup = setup({
           attempt: 0,
           request: 1,
           tries: 0,
+          hasOverflowed: false,
           plan: undefined,
         },
         ...(steering.length > 0 && { history: append(context.history, ...steering), steering: [] }),
         ...(context.settings.preparesSteps && { unseen: [...context.unseen, ...steering] }),
       });
+    }),
+    keepOverflow: enqueueActions(({ context, enqueue }, { output }: Called) => {
+      if (wasShown(context, output)) {
+        enqueue.emit({ type: 'message.superseded', messageId: answerId(context), attempt: context.current.attempt });
+      }
+      enqueue.assign({ failure: undefined, partial: noPartial, current: { ...context.current, hasOverflowed: true } });
+    }),
+    tellCompacting: emit(({ context }) => ({ type: 'compaction.started' as const, reason: compactionReason(context) })),
+    keepCompaction: enqueueActions(({ context, enqueue }, { output }: Compacted) => {
+      const { totals, current } = context;
+      enqueue.assign({
+        now: output.at ?? context.now,
+        history: output.history,
+        current: { ...current, usage: addUsage(current.usage, output.usage) },
+        totals: {
+          ...totals,
+          usage: addUsage(totals.usage, output.usage),
+          cost: addCost(totals.cost, output.cost),
+        },
+      });
+      enqueue.emit(compactionEnded(output));
     }),
     keepPlan: enqueueActions(({ context, enqueue }, { output }: Prepared) => {
       if (output.value?.type !== 'ready') return;
@@ -324,7 +365,7 @@ export const turnSetup = setup({
       for (const repair of value.repairs ?? []) enqueue.emit({ type: 'transcript.repaired', ...repair });
       enqueue.assign({
         now: at,
-        history: append(context.history, message),
+        history: measure(append(context.history, message), value.usage.inputTokens + value.usage.outputTokens),
         text: textOf(message),
         partial: noPartial,
         firstTokenAt: context.firstTokenAt ?? reportedAt,

@@ -2,13 +2,14 @@ import { type EffectScope, effect } from '../effects.ts';
 import type { AnswerPart } from '../events.ts';
 import { describeError, type Failure } from '../failure.ts';
 import type { CallModelInput, CallModelOutput, Remark } from '../machines/contracts.ts';
-import { messagesForModel } from '../machines/history.ts';
+import { messagesForModel } from '../machines/modelView.ts';
 import { answerReports } from '../machines/reports.ts';
 import type { Model, ModelRequest, ModelSettings, ToolChoice, ToolSpec, Usage } from '../model.ts';
 import { AnswerBuilder, answerFailures } from './answer.ts';
 import { AnswerGuard } from './answerGuard.ts';
 import { describeRun } from './describeRun.ts';
 import type { Guardrails } from './guardrails.ts';
+import { readAnswer } from './readAnswer.ts';
 import { decideRetry, defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
 
 /** What money a usage costs; `undefined` where it is not known. */
@@ -49,7 +50,13 @@ export function callModel(options: CallModelOptions) {
         input.plan?.model === undefined ? options.model : ((await options.modelOf?.(scope)) ?? options.model);
       const answer = new AnswerBuilder();
       const guard = createGuard(options, scope);
-      const failure = await readAnswer(model, createRequest(options, input), answer, scope, guard);
+      const failure = await readAnswer(model, createRequest(options, input), answer, scope, (shown) => {
+        if (guard === undefined) {
+          scope.report(shown);
+          return true;
+        }
+        return showGuarded(guard, answer, shown, scope);
+      });
       const { cost, remarks } = price(options.pricing, model, answer.usage);
       const { usage, end, repairs } = answer;
       const paid = { usage, ...(cost !== undefined && { cost }), ...(remarks.length > 0 && { remarks }) };
@@ -82,56 +89,6 @@ export function callModel(options: CallModelOptions) {
   );
 }
 
-/** Reads to the end. Gives a failure where the stream itself went wrong, nothing where the answer says how it ended. */
-async function readAnswer(
-  model: Model,
-  request: ModelRequest,
-  answer: AnswerBuilder,
-  scope: Scope,
-  guard: AnswerGuard | undefined,
-): Promise<Failure | undefined> {
-  const { signal } = scope;
-  let heardAt = scope.now();
-  const read = async () => {
-    for await (const read of model.stream(request, { signal })) {
-      const shown = answer.add(read);
-      if (shown.length > 0) {
-        heardAt = scope.now();
-        if (guard !== undefined && (await guard.isDenied(shown, () => answer.content()))) {
-          scope.abort();
-          break;
-        }
-        scope.report(shown);
-      }
-      if (answer.end !== undefined || signal.aborted) break;
-    }
-    return undefined;
-  };
-  try {
-    // a model that ignores its signal must not hold the turn
-    return await Promise.race([read(), tooLongSilence(scope, () => heardAt)]);
-  } catch (error) {
-    return answerFailures.threw(describeError(error));
-  }
-}
-
-/** One timer for the whole call, set anew only when it fires: setting it at every read would cost more than the read. */
-function tooLongSilence(scope: Scope, heardAt: () => number): Promise<Failure> {
-  const { stallTimeoutMs } = scope.input;
-  return new Promise((resolve) => {
-    const check = () => {
-      const left = heardAt() + stallTimeoutMs - scope.now();
-      if (left > 0) {
-        scope.after(left, check);
-        return;
-      }
-      resolve(answerFailures.stalled(stallTimeoutMs));
-      scope.abort();
-    };
-    scope.after(stallTimeoutMs, check);
-  });
-}
-
 function createRequest(options: CallModelOptions, input: CallModelInput): ModelRequest {
   const { plan, outputSchema } = input;
   const { settings } = options;
@@ -155,6 +112,18 @@ function chosen(tools: readonly ToolSpec[], names: readonly string[] | undefined
   return names === undefined ? tools : tools.filter(({ name }) => names.includes(name));
 }
 
+/** Nothing is shown that a guardrail denies. */
+async function showGuarded(
+  guard: AnswerGuard,
+  answer: AnswerBuilder,
+  shown: readonly AnswerPart[],
+  scope: Scope,
+): Promise<boolean> {
+  if (await guard.isDenied(shown, () => answer.content())) return false;
+  scope.report(shown);
+  return true;
+}
+
 function createGuard({ guardrails, context }: CallModelOptions, scope: Scope): AnswerGuard | undefined {
   const { output = [] } = guardrails ?? {};
   return output.length === 0 ? undefined : new AnswerGuard(output, describeRun(scope, context));
@@ -168,7 +137,7 @@ function named(failure: Failure, model: Model, { attempt }: CallModelInput, scop
   return { provider, model: modelId, attempt, ...failure, ...(until !== undefined && { resetAt: until }) };
 }
 
-function price(
+export function price(
   pricing: Pricing | undefined,
   model: Model,
   usage: Usage,

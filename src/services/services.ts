@@ -1,3 +1,4 @@
+import { compactionMachine } from '../machines/compactionMachine.ts';
 import { toolCallMachine } from '../machines/toolCallMachine.ts';
 import type { AnyTool } from '../tool.ts';
 import { type CallModelOptions, callModel } from './callModel.ts';
@@ -5,6 +6,7 @@ import { type CheckOutputOptions, checkOutput } from './checkOutput.ts';
 import { type ExecuteToolOptions, executeTool } from './executeTool.ts';
 import { type PlannedModels, type PrepareStepOptions, plannedModel, prepareStep } from './prepareStep.ts';
 import { type PrepareToolOptions, prepareTool } from './prepareTool.ts';
+import { type SummarizeOptions, summarize } from './summarize.ts';
 import { createToolbox } from './toolbox.ts';
 
 /** What a turn works with. */
@@ -12,6 +14,7 @@ export interface ServicesOptions
   extends Omit<CallModelOptions, 'tools' | 'instructions' | 'guardrails' | 'modelOf'>,
     PrepareStepOptions,
     CheckOutputOptions,
+    Omit<SummarizeOptions, 'model' | 'pricing'>,
     Omit<PrepareToolOptions, 'guardrails'>,
     ExecuteToolOptions {
   /** @default none */
@@ -44,9 +47,15 @@ export function services(options: ServicesOptions) {
         modelOf: (scope) => plannedModel(toolbox, planned, options, scope),
       }),
       checkOutput: checkOutput(options),
+      compaction: compaction(options),
       toolCall: toolCallMachine.provide({
         actors: { prepareTool: prepareTool(toolbox, options), executeTool: executeTool(toolbox, options) },
       }),
     },
   };
+}
+
+/** A compaction with a model that summarizes: of a turn, and of the session between turns. */
+export function compaction(options: SummarizeOptions) {
+  return compactionMachine.provide({ actors: { summarize: summarize(options) } });
 }

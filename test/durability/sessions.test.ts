@@ -338,7 +338,7 @@ describe('a reopened session', () => {
     expect(session.resume()).toEqual({ accepted: true });
     await clock.advance(100);
     expect(session.snapshot.status).toBe('idle');
-    expect(session.resume()).toEqual({ accepted: false, reason: 'Session "s" has no turn to be resumed.' });
+    expect(session.resume()).toEqual({ accepted: false, reason: 'Session "s" has no turn that waits.' });
     await session.close();
     await end();
   });

@@ -52,7 +52,7 @@ describe('the turn machine by itself', () => {
     const { actor, port, start, children } = plainTurn();
     start();
     port.settle('callModel', asksFor('a', 'b', 'c'));
-    expect(actor.getSnapshot().value).toEqual({ working: 'runningTools' });
+    expect(actor.getSnapshot().value).toEqual({ working: { usingTools: 'runningTools' } });
     expect(children()).toEqual(['tool.0', 'tool.1', 'tool.2']);
   });
 

@@ -108,6 +108,7 @@ describe('6. A slow consumer never blocks the loop.', () => {
     const work = defineTool({
       name: 'work',
       input: z.object({}),
+      repeatable: true,
       execute: async (_, { progress }) => {
         for (let index = 1; index <= 1_000; index += 1) {
           progress(`${index} of 1000`);

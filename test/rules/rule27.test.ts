@@ -184,6 +184,7 @@ describe('27. Cancel is accepted in every non-final state, takes effect in the s
     const hold = defineTool({
       name: 'hold',
       input: z.object({}),
+      repeatable: true,
       execute: (_, { signal }) => {
         signals.push(signal);
         return new Promise<string>(() => {});

@@ -92,6 +92,7 @@ describe('29. Cancel before the first model call: no model call is made. During 
         defineTool({
           name: 'one',
           input: z.object({}),
+          repeatable: true,
           execute: () => {
             ran.push('one');
             return 'the first result';

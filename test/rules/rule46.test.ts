@@ -225,7 +225,7 @@ describe('46. Tools get `run` with `{ context, signal, toolCallId, idempotencyKe
     it('is another for every call: of a step, of a turn, of a session, and of another session', async () => {
       const script = [
         { calls: [{ name: 'keep' }, { name: 'keep' }] },
-        { calls: [{ name: 'keep', id: 'call_1' }] },
+        { calls: [{ name: 'keep', id: 'call_1', input: { n: 2 } }] },
         'done',
         { calls: [{ name: 'keep', id: 'call_1' }] },
         'done',

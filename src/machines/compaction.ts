@@ -1,0 +1,111 @@
+import type { CompactionReason } from '../events.ts';
+import type { Message, UserMessage } from '../messages.ts';
+import { type Compaction, type History, messagesOf } from './history.ts';
+import { isLong, messagesForModel } from './modelView.ts';
+
+/** When and how far a conversation is shortened for the model; the messages themselves stay. */
+export interface CompactionPolicy {
+  /** Part of the model's window that the next request may fill. From 0 to 1. @default 0.85 */
+  readonly threshold: number;
+  /** The latest messages, which are never shortened. @default 10 */
+  readonly keepMessages: number;
+  /** Tokens that fit into one request. Where it is not known, only an overflow brings a compaction. @default not known */
+  readonly contextWindow?: number;
+}
+
+export const defaultCompaction: CompactionPolicy = { threshold: 0.85, keepMessages: 10 };
+
+/** Compactions without a successful model call in between: what they cannot mend, one more cannot either. */
+export const maxCompactions = 2;
+
+/** Part of the threshold that a conversation is shortened to, so that the next step does not begin with another one. */
+const roomLeft = 0.8;
+const charsPerToken = 4;
+
+/** Tokens that the next request takes, about: as the provider counted the last one, and an estimate of what came since. */
+export function estimateTokens(history: History): number {
+  const { measured } = history;
+  if (measured === undefined) return tokensOf(messagesForModel(history));
+  return measured.tokens + tokensOf(messagesOf(history, measured.length));
+}
+
+/** Tokens of messages, about. */
+export function tokensOf(messages: readonly Message[]): number {
+  let chars = 0;
+  for (const message of messages) {
+    chars += typeof message.content === 'string' ? message.content.length : JSON.stringify(message.content).length;
+  }
+  return Math.ceil(chars / charsPerToken);
+}
+
+/** Whether the next request is too large to be tried. */
+export function isTooLong(history: History, { threshold, contextWindow }: CompactionPolicy): boolean {
+  return contextWindow !== undefined && estimateTokens(history) > threshold * contextWindow;
+}
+
+/** Whether a compaction would leave less than there is, and has not been tried in vain. */
+export function canCompact(history: History, policy: CompactionPolicy): boolean {
+  if ((history.compaction?.unproven ?? 0) >= maxCompactions) return false;
+  const from = keptFrom(history, policy);
+  return removed(history, from).length > 0 || hasOutputs(history, from);
+}
+
+/** The first of the latest messages: those after it stay. A result never stays without its call. */
+export function keptFrom(history: History, { keepMessages }: CompactionPolicy): number {
+  let from = Math.max(history.compaction?.from ?? 0, history.length - keepMessages);
+  while (from > 0 && history.log[from]?.role === 'tool') from -= 1;
+  return from;
+}
+
+/** The messages that go when those from there on stay: neither system messages nor the first user message are among them. */
+export function removed(history: History, from: number): readonly Message[] {
+  const before = history.compaction?.from ?? 0;
+  const first = firstUserMessage(history);
+  return history.log
+    .slice(before, Math.max(before, from))
+    .filter((message) => message.role !== 'system' && message !== first);
+}
+
+/** The history with old outputs of tools replaced by a marker. */
+export function maskOutputs(history: History, from: number): History {
+  return changed(history, { maskedBefore: from });
+}
+
+/** The history with a text in place of the messages before `from`. */
+export function summarize(history: History, from: number, text: string, id: string): History {
+  const summary: UserMessage = { role: 'user', id, content: [{ type: 'text', text }], cause: 'summary' };
+  return changed(history, { maskedBefore: from, from, summary });
+}
+
+/** Whether masking alone makes enough room. Of an overflow one only knows that it was too much. */
+export function isMaskingEnough(history: History, policy: CompactionPolicy, reason: CompactionReason): boolean {
+  if (reason !== 'threshold' || policy.contextWindow === undefined) return false;
+  const masked = maskOutputs(history, keptFrom(history, policy));
+  return sizeAfter(history, masked) <= policy.threshold * roomLeft * policy.contextWindow;
+}
+
+/** Tokens of a history made of another one, measured as far as that one was. */
+export function sizeAfter(before: History, after: History): number {
+  const saved = tokensOf(messagesForModel(before)) - tokensOf(messagesForModel(after));
+  return Math.max(0, estimateTokens(before) - saved);
+}
+
+function hasOutputs(history: History, from: number): boolean {
+  const before = Math.max(history.compaction?.maskedBefore ?? 0, history.compaction?.from ?? 0);
+  return history.log
+    .slice(before, Math.max(before, from))
+    .some((message) => message.role === 'tool' && message.content.some(isLong));
+}
+
+function firstUserMessage({ log }: History): Message | undefined {
+  return log.find(({ role }) => role === 'user');
+}
+
+/** What was measured was another request. */
+function changed(
+  { log, length, compaction }: History,
+  change: Pick<Compaction, 'maskedBefore'> & Partial<Compaction>,
+): History {
+  const unproven = (compaction?.unproven ?? 0) + 1;
+  return { log, length, compaction: { from: 0, ...compaction, ...change, unproven } };
+}

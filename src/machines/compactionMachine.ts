@@ -1,0 +1,204 @@
+import { assign, setup } from 'xstate';
+import { effect, type Settled } from '../effects.ts';
+import type { CompactionReason } from '../events.ts';
+import { createFailure, type Failure } from '../failure.ts';
+import type { Message } from '../messages.ts';
+import { addUsage, noUsage, type Usage } from '../model.ts';
+import { addCost } from './budget.ts';
+import {
+  type CompactionPolicy,
+  estimateTokens,
+  isMaskingEnough,
+  keptFrom,
+  maskOutputs,
+  removed,
+  sizeAfter,
+  summarize,
+} from './compaction.ts';
+import type { SummarizeInput, SummarizeOutput } from './contracts.ts';
+import type { History } from './history.ts';
+import { maxIterations } from './policies.ts';
+import { theEvent } from './theEvent.ts';
+
+export interface CompactionMachineInput {
+  /** Names the compaction: of its effect, and of the summary. */
+  readonly id: string;
+  readonly sessionId: string;
+  readonly reason: CompactionReason;
+  readonly history: History;
+  readonly policy: CompactionPolicy;
+  /** Longest silence of the model that summarizes, in ms. */
+  readonly stallTimeoutMs: number;
+}
+
+export interface CompactionContext extends CompactionMachineInput {
+  /** The first message that stays as it is. */
+  readonly from: number;
+  /** The history as it is afterwards; nothing before. */
+  readonly shortened: History | undefined;
+  readonly failure: Failure | undefined;
+  readonly usage: Usage;
+  readonly cost: number | undefined;
+  /** When the summary was there; nothing where none was needed. */
+  readonly at: number | undefined;
+}
+
+/** What came of a compaction. */
+export interface CompactionOutput
+  extends Pick<CompactionContext, 'reason' | 'history' | 'failure' | 'usage' | 'cost' | 'at'> {
+  readonly tokensBefore: number;
+  readonly tokensAfter: number;
+  readonly removed: number;
+}
+
+export interface Summarized {
+  readonly output: Settled<SummarizeOutput>;
+}
+
+function notProvided(): never {
+  throw new Error('summarize is not provided: use turnMachine.provide(services({ model })).');
+}
+
+/** Shortens a conversation for the model, the cheapest way first. It always ends with a history that is shorter. */
+export const compactionMachine = setup({
+  types: {
+    context: {} as CompactionContext,
+    input: {} as CompactionMachineInput,
+    output: {} as CompactionOutput,
+  },
+  actors: {
+    summarize: effect<SummarizeInput, SummarizeOutput>('summarize', notProvided),
+  },
+  guards: {
+    isMaskingEnough: ({ context: { history, policy, reason } }) => isMaskingEnough(history, policy, reason),
+    isNothingRemoved: ({ context: { history, from } }) => removed(history, from).length === 0,
+    hasSummary: (_, { output }: Summarized) => textOf(output) !== undefined,
+  },
+  actions: {
+    maskOutputs: assign(({ context: { history, from } }) => ({ shortened: maskOutputs(history, from) })),
+    keepSummary: assign(({ context }, { output }: Summarized) => ({
+      ...paid(context, output),
+      shortened: summarize(context.history, context.from, `${heading}${textOf(output) ?? ''}`, summaryId(context)),
+    })),
+    dropOldest: assign(({ context }, { output }: Summarized) => ({
+      ...paid(context, output),
+      failure: failureOf(output),
+      shortened: summarize(context.history, context.from, notice, summaryId(context)),
+    })),
+  },
+}).createMachine({
+  id: 'compaction',
+  description: 'A conversation is shortened for the model; no message is lost.',
+  options: { maxIterations },
+  context: ({ input }) => ({
+    ...input,
+    from: keptFrom(input.history, input.policy),
+    shortened: undefined,
+    failure: undefined,
+    usage: noUsage,
+    cost: undefined,
+    at: undefined,
+  }),
+  output: ({ context }) => outputOf(context),
+  initial: 'masking',
+  states: {
+    masking: {
+      description: 'Would it be enough to leave out old outputs of tools?',
+      always: [
+        { guard: 'isMaskingEnough', target: 'done', actions: 'maskOutputs' },
+        { guard: 'isNothingRemoved', target: 'done', actions: 'maskOutputs' },
+        { target: 'summarizing' },
+      ],
+    },
+    summarizing: {
+      description: 'A model writes down what the oldest messages come to.',
+      invoke: {
+        id: 'summarize',
+        src: 'summarize',
+        input: ({ context }) => ({
+          id: `${context.id}.summary`,
+          sessionId: context.sessionId,
+          messages: messagesToSummarize(context),
+          stallTimeoutMs: context.stallTimeoutMs,
+        }),
+        onDone: [
+          {
+            guard: { type: 'hasSummary', params: theEvent },
+            target: 'done',
+            actions: { type: 'keepSummary', params: theEvent },
+          },
+          {
+            target: 'trimmed',
+            actions: { type: 'dropOldest', params: theEvent },
+          },
+        ],
+      },
+    },
+    done: {
+      type: 'final',
+      description: 'The model is shown less from now on.',
+    },
+    trimmed: {
+      type: 'final',
+      description: 'There is no summary; the oldest messages are left out all the same.',
+    },
+  },
+});
+
+const heading = 'Summary of the conversation so far, whose messages are left out here:\n';
+const notice =
+  'Earlier messages of this conversation are left out here for lack of space. Ask for what you need to know of them.';
+
+function summaryId({ id }: CompactionContext): string {
+  return `${id}.summary`;
+}
+
+function messagesToSummarize({ history, from }: CompactionContext): readonly Message[] {
+  const { summary } = history.compaction ?? {};
+  return [...(summary === undefined ? [] : [summary]), ...removed(history, from)];
+}
+
+function textOf({ value }: Settled<SummarizeOutput>): string | undefined {
+  return value?.type === 'summarized' && value.text.trim() !== '' ? value.text : undefined;
+}
+
+function paid({ usage, cost }: CompactionContext, { value, at }: Settled<SummarizeOutput>) {
+  return { usage: addUsage(usage, value?.usage ?? noUsage), cost: addCost(cost, value?.cost), at };
+}
+
+function failureOf({ value, error }: Settled<SummarizeOutput>): Failure {
+  if (value?.type === 'failed') return value.failure;
+  const message = error?.message ?? 'The summary is empty.';
+  return createFailure({ type: 'unknown', code: 'no_summary', message, retryable: false });
+}
+
+function outputOf({
+  history,
+  shortened = history,
+  reason,
+  failure,
+  usage,
+  cost,
+  at,
+}: CompactionContext): CompactionOutput {
+  const from = shortened.compaction?.from ?? 0;
+  return {
+    reason,
+    history: shortened,
+    failure,
+    usage,
+    cost,
+    at,
+    tokensBefore: estimateTokens(history),
+    tokensAfter: sizeAfter(history, shortened),
+    removed: removed(history, from).length,
+  };
+}
+
+/** How a compaction ended, as it is told. */
+export function compactionEnded({ reason, failure, tokensBefore, tokensAfter, removed }: CompactionOutput) {
+  const sizes = { reason, tokensBefore, tokensAfter, removed };
+  return failure === undefined
+    ? { type: 'compaction.completed' as const, ...sizes }
+    : { type: 'compaction.failed' as const, ...sizes, failure };
+}

@@ -1,0 +1,77 @@
+import { effect } from '../effects.ts';
+import type { SummarizeInput, SummarizeOutput } from '../machines/contracts.ts';
+import { type Message, textOf } from '../messages.ts';
+import type { Model, ModelRequest } from '../model.ts';
+import { AnswerBuilder, answerFailures } from './answer.ts';
+import { type Pricing, price } from './callModel.ts';
+import { readAnswer } from './readAnswer.ts';
+
+export interface SummarizeOptions {
+  /** Who answers in the turns. */
+  readonly model: Model;
+  readonly compaction?:
+    | false
+    | {
+        /** Who summarizes. @default the model of the turns */
+        readonly model?: Model;
+        /** What it is told to do. @default to keep decisions, open tasks, and names of files and things */
+        readonly prompt?: string;
+      };
+  readonly pricing?: Pricing;
+}
+
+const defaultPrompt = `You summarize the earlier part of a conversation between a user and an assistant, for the assistant to go on without it.
+Keep what was decided and why, what is still to be done, what was found out, and the exact names of files, people and things.
+Leave out greetings and whatever has become irrelevant. Write in the language of the conversation, in the third person, without a preface.`;
+
+/** One attempt to summarize messages, as an actor. */
+export function summarize({ model: modelOfTurns, compaction, pricing }: SummarizeOptions) {
+  const { model = modelOfTurns, prompt = defaultPrompt } = compaction || {};
+  return effect<SummarizeInput, SummarizeOutput>('summarize', async (scope) => {
+    const answer = new AnswerBuilder();
+    const failure = await readAnswer(model, createRequest(scope.input, prompt), answer, scope, () => true);
+    const { usage, end } = answer;
+    const { cost } = price(pricing, model, usage);
+    const paid = { usage, ...(cost !== undefined && { cost }) };
+    if (failure !== undefined) return { type: 'failed', failure, ...paid };
+    if (end?.type !== 'finish') {
+      return { type: 'failed', failure: end?.type === 'error' ? end.failure : answerFailures.cutOff(), ...paid };
+    }
+    const text = answer.content().map((part) => (part.type === 'text' ? part.text : ''));
+    return { type: 'summarized', text: text.join(''), ...paid };
+  });
+}
+
+/** The messages go as one text: as messages they would be gone on with, and tools would have to be declared. */
+function createRequest({ id, messages }: SummarizeInput, prompt: string): ModelRequest {
+  const text = messages.map(written).join('\n\n');
+  return {
+    instructions: prompt,
+    messages: [{ role: 'user', id: `${id}.input`, content: [{ type: 'text', text }] }],
+    tools: [],
+    toolChoice: 'auto',
+    purpose: 'summary',
+    requestId: id,
+    attempt: 1,
+  };
+}
+
+function written(message: Message): string {
+  if (message.role === 'tool') {
+    const results = message.content.map(({ toolName, output }) => {
+      return `${toolName}: ${typeof output.value === 'string' ? output.value : JSON.stringify(output.value)}`;
+    });
+    return `[tool results]\n${results.join('\n')}`;
+  }
+  const calls =
+    message.role === 'assistant'
+      ? message.content.flatMap((part) =>
+          part.type === 'tool-call' ? [`(calls ${part.toolName} ${JSON.stringify(part.input)})`] : [],
+        )
+      : [];
+  const files =
+    message.role === 'user'
+      ? message.content.flatMap((part) => (part.type === 'file' ? [`(file ${part.name ?? part.mediaType})`] : []))
+      : [];
+  return [`[${message.role}]`, textOf(message), ...calls, ...files].filter((line) => line !== '').join('\n');
+}
