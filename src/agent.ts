@@ -1,3 +1,4 @@
+import { registerAgent } from './agentTool.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Store } from './durability/store.ts';
 import type { TurnEvent } from './events.ts';
@@ -182,9 +183,11 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     this.name = name;
     this.#keeper = options.store && new Keeper(options.store);
     const outputs: OutputSchemas = new Map();
+    const { turn, ...session } = assembleSession(options, outputs);
+    registerAgent(this, { name, turn, input: session.input.turn ?? {} });
     this.#setup = {
       agent: name,
-      ...assembleSession(options, outputs),
+      ...session,
       outputs,
       model: describeModel(options.model),
       clock,
@@ -294,7 +297,7 @@ interface Opening {
 export function assembleSession(
   options: AgentOptions<readonly AnyTool[], Schema | undefined>,
   outputs: OutputSchemas = new Map(),
-): Pick<SessionSetup, 'machine' | 'input'> {
+): Pick<SessionSetup, 'machine' | 'input'> & { readonly turn: typeof turnMachine } {
   const { cancelNotes = true, retries, modelRetry, output, validateOutput, ...others } = options;
   const { maxOutputChars, ...limits } = options.limits ?? {};
   const checks: CheckOutputOptions = {
@@ -312,6 +315,7 @@ export function assembleSession(
   );
   const repeatableTools = (options.tools ?? []).filter(({ repeatable }) => repeatable).map(({ name }) => name);
   return {
+    turn,
     machine: sessionMachine.provide({ actors: { turn, compaction: compaction(options) } }),
     input: {
       cancelNotes,

@@ -88,11 +88,14 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
   const durationMs = Math.max(0, at - startedAt);
   say({ type: 'turn.failed', failure, usage, ...(cost !== undefined && { cost }), steps, durationMs });
   const end = endOf(turnId, history, failure);
-  return { payloads, output: { ...end, historyStart: before.length, approvedTools, usage, cost, steps, durationMs } };
+  return {
+    payloads,
+    output: { ...end, historyStart: before.length, approvedTools, usage, cost, steps, durationMs, at },
+  };
 }
 
 /** The end of a turn of which nothing is known. */
 export function endOf(turnId: string, history: History, failure: Failure): TurnOutput {
-  const nothing = { steering: [], approvedTools: [], usage: noUsage, cost: undefined, steps: 0, durationMs: 0 };
+  const nothing = { steering: [], approvedTools: [], usage: noUsage, cost: undefined, steps: 0, durationMs: 0, at: 0 };
   return { status: 'failed', failure, stopReason: 'failed', turnId, history, historyStart: history.length, ...nothing };
 }

@@ -195,6 +195,15 @@ export interface ToolRetrying {
   /** Why the attempt failed. */
   readonly failure: Failure;
 }
+/** Something that a sub-agent says while it works on a tool call; as fleeting as what it says. */
+export interface AgentEvent {
+  readonly type: 'agent.event';
+  /** The call that the sub-agent works on. */
+  readonly toolCallId: string;
+  readonly event: AgentPayload;
+}
+/** An event of a sub-agent: its payload, the name of its agent, and its turn. */
+export type AgentPayload = Payload & { readonly agent: string; readonly turnId: string };
 /** A step took the messages that steer the turn; the model reads them now. */
 export interface SteeringApplied {
   readonly type: 'steering.applied';
@@ -363,6 +372,7 @@ export type ProgressPayload =
   | ToolResultRequested
   | ToolCancelled
   | ToolRetrying
+  | AgentEvent
   | SteeringApplied
   | MessagesUpdated
   | BudgetWarning
@@ -421,8 +431,8 @@ export function isDiagnostic(event: TurnEvent): event is DiagnosticEvent {
 }
 
 /** Whether an event is one of those that are not stored: text, reasoning and progress as they arrive. */
-export function isEphemeral(event: { readonly type: TurnEventType }): boolean {
-  return ephemeralTypes.has(event.type);
+export function isEphemeral(event: Payload): boolean {
+  return event.type === 'agent.event' ? isEphemeral(event.event) : ephemeralTypes.has(event.type);
 }
 
 /** Whether an event is the last of its turn. */
@@ -666,6 +676,12 @@ export interface ToolApproved {
 export interface ToolBegan {
   readonly type: 'tool.began';
 }
+/** A sub-agent that works on the call has said something. */
+export interface ToolEmitted {
+  readonly type: 'tool.emitted';
+  readonly index: number;
+  readonly event: AgentPayload;
+}
 export interface ToolProgressed {
   readonly type: 'tool.progressed';
   readonly index: number;
@@ -683,7 +699,14 @@ export interface ToolAttemptFailed {
 /** The actor of a tool call is done. */
 export interface ToolSettled {
   readonly type: `xstate.done.actor.tool.${number}`;
-  readonly output: { readonly index: number; readonly outcome: ToolOutcome; readonly at: number };
+  readonly output: {
+    readonly index: number;
+    readonly outcome: ToolOutcome;
+    readonly at: number;
+    /** What a sub-agent has used. */
+    readonly usage?: Usage;
+    readonly cost?: number | undefined;
+  };
 }
 /** How a tool call ended, and what the model reads of it. */
 export type ToolOutcome =
@@ -721,6 +744,7 @@ export type TurnInputEvent =
   | ToolPrepared
   | ToolApproved
   | ToolBegan
+  | ToolEmitted
   | ToolProgressed
   | ToolAttemptFailed
   | ToolSettled;
@@ -730,6 +754,17 @@ export type TurnInputEvent =
 /** The turn grants a slot: run. */
 export interface ToolGrant {
   readonly type: 'tool.grant';
+  readonly at: number;
+}
+/** For the sub-agent that works on the call. */
+export interface ToolForward {
+  readonly type: 'tool.forward';
+  readonly event: TurnApprove | TurnDeny | TurnResolveTool | TurnExtend | TurnResume;
+}
+/** The sub-agent that works on the call has said something. */
+export interface AgentEmitted {
+  readonly type: 'agent.emitted';
+  readonly payload: Payload;
 }
 /** Somebody is asked: wait for the answer. */
 export interface ToolAsk {
@@ -777,6 +812,8 @@ export type ToolCallInputEvent =
   | ToolApprove
   | ToolDeny
   | ToolExpire
+  | ToolForward
+  | AgentEmitted
   | ToolGrant
   | ToolTell
   | ToolReported

@@ -6,6 +6,7 @@ export {
   type RunOptions,
   type SessionOptions,
 } from './agent.ts';
+export { type AgentToolOptions, agentTool } from './agentTool.ts';
 export { type Clock, systemClock } from './clock.ts';
 export * from './events.ts';
 export {
@@ -28,15 +29,19 @@ export * from './model.ts';
 export type { EventEntry, RecordingEntry, RowEntry, SessionEntry } from './recording.ts';
 export type { InferSchema, JsonSchema, RawSchema, Schema, StandardSchema } from './schema.ts';
 export type { Pricing } from './services/callModel.ts';
+export type { GuardedCall, Guardrail, GuardrailCheck, GuardrailDecision, Guardrails } from './services/guardrails.ts';
+export type { StepOptions } from './services/prepareStep.ts';
 export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
-export type { SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
-export type { SessionSnapshot } from './snapshot.ts';
+export type { ApproveOptions, ResolveToolOptions, SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
+export type { SessionSnapshot, ToolCallSnapshot, TurnSnapshot } from './snapshot.ts';
 export {
   type AnyTool,
   defineTool,
   Retry,
   type Run,
+  type SubAgent,
   type Tool,
+  type ToolApproval,
   type ToolContext,
   type ToolRetry,
   type ToolRun,

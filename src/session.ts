@@ -26,7 +26,7 @@ import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 import type { OutputSchemas } from './services/checkOutput.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
-import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
+import { allTurns, findToolCall, type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
@@ -372,16 +372,18 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   #unpause(state: string, command: Command): Admission {
-    const { turn } = this.snapshot;
+    const [turn, ...ofAgents] = allTurns(this.snapshot.turn);
     if (turn === undefined) return refuse(`Session "${this.id}" has no turn that waits.`);
-    if (turn.state !== state) return refuse(`Turn "${turn.id}" does not wait for that: it is ${turn.state}.`);
+    if (![turn, ...ofAgents].some((candidate) => candidate.state === state)) {
+      return refuse(`Turn "${turn.id}" does not wait for that: it is ${turn.state}.`);
+    }
     this.#command(command);
     return accepted;
   }
 
   /** The call that owns the answer is asked whether it waits for one. */
   #answer(toolCallId: string, state: string, command: Command): Admission {
-    const tool = this.snapshot.turn?.tools.find((call) => call.toolCallId === toolCallId);
+    const tool = findToolCall(this.snapshot.turn, toolCallId);
     if (tool === undefined) return refuse(`There is no tool call "${toolCallId}" in the running turn.`);
     if (tool.state !== state) {
       const what = state === 'awaitingApproval' ? 'is not waiting for approval' : 'is not waiting for a result';

@@ -1,21 +1,35 @@
-import type { StateValue } from 'xstate';
+import type { AnyActorRef, SnapshotFrom, StateValue } from 'xstate';
 import type { Host } from './host.ts';
+import type { turnMachine } from './machines/turnMachine.ts';
 
 /** A moment of a session, as JSON; the same wherever sessions are shown. */
 export interface SessionSnapshot {
   readonly status: 'idle' | 'inTurn' | 'closed';
   /** Turns that wait behind the running one. */
   readonly queued: number;
-  readonly turn?: {
-    readonly id: string;
-    /** The state of its machine: `callingModel`, `retrying`, `runningTools`, … */
-    readonly state: string;
-    readonly step: number;
-    readonly attempt: number;
-    /** When the model is called again, in epoch ms, while that is waited for. */
-    readonly retryAt?: number;
-    readonly tools: readonly { readonly toolCallId: string; readonly toolName: string; readonly state: string }[];
-  };
+  readonly turn?: TurnSnapshot;
+}
+
+/** A moment of a turn. */
+export interface TurnSnapshot {
+  readonly id: string;
+  /** The state of its machine: `callingModel`, `retrying`, `runningTools`, `awaitingAnswers`, … */
+  readonly state: string;
+  readonly step: number;
+  readonly attempt: number;
+  /** When the model is called again, in epoch ms, while that is waited for. */
+  readonly retryAt?: number;
+  readonly tools: readonly ToolCallSnapshot[];
+}
+
+/** A moment of a tool call. */
+export interface ToolCallSnapshot {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  /** The state of its machine: `queued`, `awaitingApproval`, `executing`, `completed`, … */
+  readonly state: string;
+  /** The turn of the sub-agent that works on it. */
+  readonly agent?: TurnSnapshot;
 }
 
 /** What a session's machines are at. */
@@ -26,24 +40,46 @@ export function snapshotOf(host: Host): SessionSnapshot {
   const turn = host.turn?.getSnapshot();
   const current = session.context.queue[0];
   if (turn === undefined || current === undefined) return { status: 'idle', queued: waiting };
+  return { status: 'inTurn', queued: waiting - 1, turn: turnSnapshot(turn, current.turnId) };
+}
+
+/** A tool call of a turn, or of the turn of a sub-agent inside of it. */
+export function findToolCall(turn: TurnSnapshot | undefined, toolCallId: string): ToolCallSnapshot | undefined {
+  for (const tool of turn?.tools ?? []) {
+    const found = tool.toolCallId === toolCallId ? tool : findToolCall(tool.agent, toolCallId);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The turns of a session at this moment: its own, and those of sub-agents inside of it. */
+export function allTurns(turn: TurnSnapshot | undefined): readonly TurnSnapshot[] {
+  if (turn === undefined) return [];
+  return [turn, ...turn.tools.flatMap(({ agent }) => allTurns(agent))];
+}
+
+function turnSnapshot(turn: SnapshotFrom<typeof turnMachine>, id: string): TurnSnapshot {
   const { step, calls } = turn.context;
   const { attempt, retryAt } = turn.context.current;
   return {
-    status: 'inTurn',
-    queued: waiting - 1,
-    turn: {
-      id: current.turnId,
-      state: leafOf(turn.value),
-      step,
-      attempt,
-      ...(retryAt !== undefined && { retryAt }),
-      tools: calls.map(({ call, outcome }, index) => ({
-        toolCallId: call.toolCallId,
-        toolName: call.toolName,
-        state: outcome?.type ?? toolStateOf(turn.children[`tool.${index}`]?.getSnapshot()),
-      })),
-    },
+    id,
+    state: leafOf(turn.value),
+    step,
+    attempt,
+    ...(retryAt !== undefined && { retryAt }),
+    tools: calls.map(({ call, outcome }, index) => {
+      const actor: AnyActorRef | undefined = turn.children[`tool.${index}`];
+      const { toolCallId, toolName } = call;
+      return { toolCallId, toolName, state: outcome?.type ?? stateOf(actor), ...agentOf(actor) };
+    }),
   };
+}
+
+function agentOf(call: AnyActorRef | undefined): { readonly agent: TurnSnapshot } | undefined {
+  const agent: AnyActorRef | undefined = call?.getSnapshot().children?.agent;
+  if (agent === undefined) return undefined;
+  const snapshot: SnapshotFrom<typeof turnMachine> = agent.getSnapshot();
+  return { agent: turnSnapshot(snapshot, snapshot.context.turnId) };
 }
 
 /** The innermost state, which is what one wants to know. */
@@ -53,6 +89,7 @@ function leafOf(value: StateValue): string {
   return inner === undefined ? '' : leafOf(inner);
 }
 
-function toolStateOf(call: object | undefined): string {
-  return call !== undefined && 'value' in call ? leafOf(call.value as StateValue) : 'preparing';
+function stateOf(call: AnyActorRef | undefined): string {
+  const snapshot: object | undefined = call?.getSnapshot();
+  return snapshot !== undefined && 'value' in snapshot ? leafOf(snapshot.value as StateValue) : 'preparing';
 }

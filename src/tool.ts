@@ -1,6 +1,11 @@
 import type { Message } from './messages.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 
+/** An agent that others call; what it is made of is the engine's. */
+export interface SubAgent {
+  readonly name: string;
+}
+
 /** What every user function of a turn is told. */
 export interface Run<TContext = unknown> {
   /** The application's own object, as given to `run()` or `session()`. Never put into machine or journal. */
@@ -75,6 +80,8 @@ export interface Tool<TInput = unknown, TOutput = unknown, TContext = unknown> e
    * as yes. @default false
    */
   readonly approval?: ToolApproval<TInput, TContext>;
+  /** Another agent in place of `execute`: made by `agentTool()`. */
+  readonly agent?: SubAgent;
 }
 
 /** A tool of any input, output and context. */
@@ -82,6 +89,7 @@ export interface AnyTool extends ToolOptions {
   readonly input: Schema;
   readonly execute?: (input: never, run: ToolRun<never>) => unknown;
   readonly approval?: boolean | ((input: never, run: Run<never>) => boolean | Promise<boolean>);
+  readonly agent?: SubAgent;
 }
 
 /** The application context that a tool wants. */
@@ -98,6 +106,7 @@ const known = [
   'sequential',
   'repeatable',
   'approval',
+  'agent',
   'timeoutMs',
   'retry',
 ] as const satisfies readonly (keyof Tool)[];

@@ -98,7 +98,11 @@ describe('createAgent', () => {
     ['an output that is no schema', { output: { type: 'object' } }, ['`output`', '{ jsonSchema }']],
     ['an output without a JSON form', { output: z.object({ at: z.date() }) }, ['`output`', 'JSON Schema']],
     ['guardrails that are none', { guardrails: () => true }, ['`guardrails`', '{ input: [check] }']],
-    ['guardrails of another stage', { guardrails: { steering: [] } }, ['guardrails', '`steering`', 'input, output, tool']],
+    [
+      'guardrails of another stage',
+      { guardrails: { steering: [] } },
+      ['guardrails', '`steering`', 'input, output, tool'],
+    ],
     ['a guardrail that is in no list', { guardrails: { input: () => true } }, ['`guardrails.input`', 'array']],
     ['a guardrail that is none', { guardrails: { output: ['no swearing'] } }, ['`guardrails.output`', 'function']],
     ['a guardrail without a check', { guardrails: { tool: [{ name: 'x' }] } }, ['`guardrails.tool`', 'check']],
@@ -107,7 +111,11 @@ describe('createAgent', () => {
       { guardrails: { input: [{ check: () => {}, advisry: true }] } },
       ['guardrails.input', '`advisry`', 'advisory'],
     ],
-    ['a guardrail whose name is no text', { guardrails: { input: [{ check: () => {}, name: 5 }] } }, ['`name`', 'text']],
+    [
+      'a guardrail whose name is no text',
+      { guardrails: { input: [{ check: () => {}, name: 5 }] } },
+      ['`name`', 'text'],
+    ],
     [
       'a guardrail whose advisory is no boolean',
       { guardrails: { input: [{ check: () => {}, advisory: 'yes' }] } },

@@ -41,12 +41,7 @@ function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
     },
   });
   const machine = sessionMachine.provide({ actors: { turn } });
-  const session = new Session(
-    setupOf(machine, clock),
-    's',
-    undefined,
-    emptyHistory,
-  );
+  const session = new Session(setupOf(machine, clock), 's', undefined, emptyHistory);
   const events: TurnEvent[] = [];
   session.on('*', (event) => events.push(event));
   return { session, events };

@@ -311,11 +311,7 @@ describe('events', () => {
         expectTypeOf(event.steps).toEqualTypeOf<number>();
       } else if (isDiagnostic(event)) {
         expectTypeOf(event.type).toEqualTypeOf<
-          | 'transcript.repaired'
-          | 'guardrail.triggered'
-          | 'output.rejected'
-          | 'breaker.tripped'
-          | Diagnostic['type']
+          'transcript.repaired' | 'guardrail.triggered' | 'output.rejected' | 'breaker.tripped' | Diagnostic['type']
         >();
       } else {
         // @ts-expect-error the terminal ones are gone
@@ -376,6 +372,14 @@ describe('events', () => {
           return `${event.length}`;
         case 'budget.warning':
           return `${event.spent} of ${event.limit}`;
+        case 'agent.event':
+          return event.toolCallId;
+        case 'compaction.started':
+          return event.reason;
+        case 'compaction.completed':
+          return `${event.tokensBefore} to ${event.tokensAfter}, ${event.removed}`;
+        case 'compaction.failed':
+          return event.failure.message;
         case 'turn.paused':
           return `${event.reason}: ${event.spent} of ${event.limit}`;
         case 'turn.resumed':

@@ -1,7 +1,6 @@
 /** Where sessions are kept: what a store promises, and what goes in and comes out. */
 
-import type { Compaction } from '../machines/history.ts';
-import type { Message } from '../messages.ts';
+import type { Compaction, Message } from '../messages.ts';
 import type { Usage } from '../model.ts';
 
 /** Stores may answer at once or later. */

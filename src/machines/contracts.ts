@@ -112,6 +112,8 @@ export interface PrepareToolInput extends EffectInput {
   readonly step: number;
   readonly call: ToolCallPart;
   readonly history: History;
+  /** How many agents are around this one. */
+  readonly depth: number;
 }
 
 export type PrepareToolOutput =
@@ -124,6 +126,8 @@ export type PrepareToolOutput =
       readonly approval?: { readonly timeoutMs?: number };
       /** It runs outside: the turn waits for its result. */
       readonly isClientSide?: true;
+      /** Another agent works on it: its name, and what it is asked. */
+      readonly agent?: { readonly name: string; readonly prompt: string };
       /** The input that it runs with, where a guardrail has changed it. */
       readonly input?: Json;
       readonly reports?: readonly GuardrailReport[];

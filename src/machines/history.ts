@@ -1,4 +1,6 @@
-import type { Message, UserMessage } from '../messages.ts';
+import type { Compaction, Message } from '../messages.ts';
+
+export type { Compaction };
 
 /**
  * A conversation as a view: the first `length` messages of a log that only grows. Machines share one log, so that no
@@ -11,18 +13,6 @@ export interface History {
   readonly compaction?: Compaction;
   /** Tokens of the last request and its answer as the provider counted them, and how many messages that was. */
   readonly measured?: { readonly tokens: number; readonly length: number };
-}
-
-/** How a conversation is shortened for the model. No message is lost by it. */
-export interface Compaction {
-  /** Long outputs of tools before this message are replaced by a marker. */
-  readonly maskedBefore: number;
-  /** Messages before this one are left out, but for system messages and the first user message. */
-  readonly from: number;
-  /** What stands in their place. */
-  readonly summary?: UserMessage;
-  /** Compactions since the last model call that succeeded. */
-  readonly unproven: number;
 }
 
 export const emptyHistory: History = { log: [], length: 0 };

@@ -1,5 +1,5 @@
-import type { Message, ToolMessage, ToolResultPart } from '../messages.ts';
-import type { Compaction, History } from './history.ts';
+import type { Compaction, Message, ToolMessage, ToolResultPart } from '../messages.ts';
+import type { History } from './history.ts';
 
 /**
  * What a model is shown: no failure notes, which are for people, no empty answers, which providers refuse, and only what
@@ -10,29 +10,36 @@ export function messagesForModel({ log, length, compaction }: History): readonly
   return shortened(log.slice(0, length), compaction);
 }
 
-function shortened(messages: readonly Message[], { maskedBefore, from, summary }: Compaction): readonly Message[] {
+function shortened(messages: readonly Message[], compaction: Compaction): readonly Message[] {
+  const { from, summary } = compaction;
   const shown: Message[] = [];
   const first = messages.find(({ role }) => role === 'user');
   for (const [index, message] of messages.entries()) {
     if (index === from && summary !== undefined) shown.push(summary);
     if (index < from && message.role !== 'system' && message !== first) continue;
-    if (isForModel(message)) shown.push(index < maskedBefore && message.role === 'tool' ? masked(message) : message);
+    if (isForModel(message)) shown.push(asShown(message, index, compaction));
   }
   if (messages.length <= from && summary !== undefined) shown.push(summary);
   return shown;
 }
 
-function isForModel(message: Message): boolean {
+/** Whether a model is ever shown such a message. */
+export function isForModel(message: Message): boolean {
   return message.role !== 'assistant' || (message.cause !== 'failure_note' && message.content.length > 0);
 }
 
-/** A message with the long outputs of its tools replaced. */
+/** A message in its place of the conversation as a model reads it: with long outputs of tools replaced, where it is old. */
+export function asShown(message: Message, index: number, compaction: Pick<Compaction, 'maskedBefore'> | undefined) {
+  return message.role === 'tool' && index < (compaction?.maskedBefore ?? 0) ? masked(message) : message;
+}
+
 function masked(message: ToolMessage): ToolMessage {
   return { ...message, content: message.content.map(maskedResult) };
 }
 
 function maskedResult(result: ToolResultPart): ToolResultPart {
-  return isLong(result) ? { ...result, output: { type: 'text', value: marker } } : result;
+  if (!isLong(result)) return result;
+  return { ...result, output: { type: result.output.type === 'error' ? 'error' : 'text', value: marker } };
 }
 
 const marker = '[The output of this earlier call is left out to save space. Call the tool again if it is needed.]';

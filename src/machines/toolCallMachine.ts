@@ -1,6 +1,7 @@
-import { assign, cancel, enqueueActions, sendParent, setup } from 'xstate';
+import { assign, cancel, enqueueActions, sendParent, sendTo, setup } from 'xstate';
 import { effect, type Settled } from '../effects.ts';
 import type {
+  AgentEmitted,
   ToolApprove,
   ToolApproved,
   ToolAsk,
@@ -8,16 +9,21 @@ import type {
   ToolBegan,
   ToolCallInputEvent,
   ToolDeny,
+  ToolEmitted,
+  ToolForward,
+  ToolGrant,
   ToolGuarded,
   ToolOutcome,
   ToolPrepared,
   ToolProgressed,
   ToolResolve,
 } from '../events.ts';
-import { createFailure } from '../failure.ts';
-import type { Json } from '../json.ts';
-import type { ToolCallPart, ToolOutput } from '../messages.ts';
+import { createFailure, describeError } from '../failure.ts';
+import { type Json, toJson } from '../json.ts';
+import { type ToolCallPart, type ToolOutput, userMessage } from '../messages.ts';
+import type { Usage } from '../model.ts';
 import type { ExecuteToolInput, ExecuteToolOutput, PrepareToolInput, PrepareToolOutput } from './contracts.ts';
+import { type AgentTurnInput, type AgentTurnOutput, delegation } from './delegation.ts';
 import type { History } from './history.ts';
 import { maxIterations } from './policies.ts';
 import { toolReports } from './reports.ts';
@@ -31,6 +37,8 @@ export interface ToolCallMachineInput {
   readonly index: number;
   readonly call: ToolCallPart;
   readonly history: History;
+  /** How many agents are around this one. @default 0 */
+  readonly depth?: number;
 }
 
 export interface ToolCallContext extends ToolCallMachineInput {
@@ -44,6 +52,11 @@ export interface ToolCallContext extends ToolCallMachineInput {
   readonly retryDelayMs: number;
   readonly outcome: ToolOutcome | undefined;
   readonly endedAt: number;
+  /** Another agent that works on it, and what it is asked. */
+  readonly agent: { readonly name: string; readonly prompt: string } | undefined;
+  /** What that agent has used. */
+  readonly usage: Usage | undefined;
+  readonly cost: number | undefined;
 }
 
 /** How a tool call ended. */
@@ -51,6 +64,9 @@ export interface ToolCallOutput {
   readonly index: number;
   readonly outcome: ToolOutcome;
   readonly at: number;
+  /** What a sub-agent has used. */
+  readonly usage?: Usage;
+  readonly cost?: number | undefined;
 }
 
 const notProvided = (name: string) => () => {
@@ -72,8 +88,11 @@ export const toolCallMachine = setup({
       notProvided('executeTool'),
       toolReports,
     ),
+    agentTurn: delegation(new Map()),
   },
   guards: {
+    isForAgent: ({ context }) => context.agent !== undefined,
+    hasAgentAnswered: (_, { output }: Delegated) => output.status === 'completed',
     isReady: (_, { output }: Prepared) => output.value?.type === 'ready',
     isDenied: (_, { output }: Prepared) => output.value?.type === 'refused' && output.value.outcome.type === 'denied',
     couldNotRun: (_, { output }: ToolResolve) => output.type === 'error',
@@ -91,6 +110,7 @@ export const toolCallMachine = setup({
             idempotent: output.value.idempotent ?? false,
             approvalTimeoutMs: output.value.approval?.timeoutMs,
             ...(output.value.input !== undefined && { input: output.value.input }),
+            ...(output.value.agent !== undefined && { agent: output.value.agent }),
           }
         : {},
     ),
@@ -98,6 +118,29 @@ export const toolCallMachine = setup({
     keepOutcome: assign((_, { output }: Executed) => ({ outcome: outcomeOf(output), endedAt: output.at })),
     keepDelay: assign((_, { output }: Executed) => ({
       retryDelayMs: output.value?.type === 'failed' ? output.value.delayMs : 0,
+    })),
+    startAgent: sendTo('agent', ({ context }, { at }: ToolGrant) => ({
+      type: 'turn.start' as const,
+      turnId: agentTurnId(context),
+      message: userMessage(context.agent?.prompt ?? '', `${agentTurnId(context)}.input`),
+      at,
+    })),
+    passToAgent: sendTo('agent', (_, { event }: ToolForward) => event),
+    reportAgent: sendParent(
+      ({ context }, { payload }: AgentEmitted): ToolEmitted => ({
+        type: 'tool.emitted',
+        index: context.index,
+        event: { ...payload, agent: context.agent?.name ?? '', turnId: agentTurnId(context) },
+      }),
+    ),
+    keepAnswer: assign((_, { output }: Delegated) => ({
+      outcome: delegatedOutcome(output),
+      endedAt: output.at,
+      usage: output.usage,
+      cost: output.cost,
+    })),
+    keepAgentError: assign((_, { error }: { readonly error: unknown }) => ({
+      outcome: unexplained(describeError(error).message),
     })),
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1 })),
     awaitAnswer: enqueueActions(({ context, enqueue }, { at }: ToolAsk) => {
@@ -175,11 +218,15 @@ export const toolCallMachine = setup({
     retryDelayMs: 0,
     outcome: undefined,
     endedAt: 0,
+    agent: undefined,
+    usage: undefined,
+    cost: undefined,
   }),
   output: ({ context }) => ({
     index: context.index,
     outcome: context.outcome ?? unexplained('it ended without an outcome'),
     at: context.endedAt,
+    ...(context.usage !== undefined && { usage: context.usage, cost: context.cost }),
   }),
   initial: 'preparing',
   states: {
@@ -195,6 +242,7 @@ export const toolCallMachine = setup({
           step: context.step,
           call: context.call,
           history: context.history,
+          depth: context.depth ?? 0,
         }),
         onDone: [
           {
@@ -228,7 +276,14 @@ export const toolCallMachine = setup({
       description: 'Ready; waits for the turn to ask for approval, to grant a slot, or to ask the client.',
       on: {
         'tool.ask': { target: 'awaitingApproval', actions: { type: 'awaitAnswer', params: theEvent } },
-        'tool.grant': 'executing',
+        'tool.grant': [
+          {
+            guard: 'isForAgent',
+            target: 'delegating',
+            actions: { type: 'startAgent', params: theEvent },
+          },
+          { target: 'executing' },
+        ],
         'tool.request': 'awaitingResult',
       },
     },
@@ -296,6 +351,32 @@ export const toolCallMachine = setup({
         'tool.reported': { actions: { type: 'reportProgress', params: theEvent } },
       },
     },
+    delegating: {
+      description: 'Another agent works on it, in a turn of its own.',
+      invoke: {
+        id: 'agent',
+        src: 'agentTurn',
+        input: ({ context }: { readonly context: ToolCallContext }): AgentTurnInput => ({
+          tool: context.call.toolName,
+          sessionId: context.sessionId,
+          depth: (context.depth ?? 0) + 1,
+        }),
+        onDone: [
+          {
+            guard: { type: 'hasAgentAnswered', params: theEvent },
+            target: 'completed',
+            actions: { type: 'keepAnswer', params: theEvent },
+          },
+          { target: 'failed', actions: { type: 'keepAnswer', params: theEvent } },
+        ],
+        onError: { target: 'failed', actions: { type: 'keepAgentError', params: theEvent } },
+      },
+      on: {
+        'tool.tell': { actions: 'reportBegan' },
+        'tool.forward': { actions: { type: 'passToAgent', params: theEvent } },
+        'agent.emitted': { actions: { type: 'reportAgent', params: theEvent } },
+      },
+    },
     retrying: {
       description: 'The tool failed; it runs again after a delay, and keeps its slot.',
       after: { retryDelay: 'executing' },
@@ -318,6 +399,9 @@ export const toolCallMachine = setup({
 export interface Prepared {
   readonly output: Settled<PrepareToolOutput>;
 }
+export interface Delegated {
+  readonly output: AgentTurnOutput;
+}
 export interface Executed {
   readonly output: Settled<ExecuteToolOutput>;
 }
@@ -325,6 +409,33 @@ export interface Executed {
 /** Names one tool call for ever: effects, and the key by which a tool knows that it runs again. */
 function callId(context: ToolCallMachineInput): string {
   return `${context.turnId}.${context.step}.tool.${context.index}`;
+}
+
+/** Names the turn of the agent that works on the call. */
+function agentTurnId(context: ToolCallMachineInput): string {
+  return `${callId(context)}.agent`;
+}
+
+function delegatedOutcome(output: AgentTurnOutput): ToolOutcome {
+  if (output.status === 'completed') {
+    const { output: value = output.text } = output;
+    return {
+      type: 'completed',
+      output: typeof value === 'string' ? { type: 'text', value } : { type: 'json', value },
+    };
+  }
+  const reason = output.status === 'failed' ? output.failure.message : 'It was cancelled.';
+  return {
+    type: 'failed',
+    output: { type: 'error', value: `The agent could not do it: ${reason}` },
+    failure: createFailure({
+      type: 'tool',
+      code: 'agent_failed',
+      message: reason,
+      retryable: false,
+      ...(output.status === 'failed' && { cause: toJson(output.failure) }),
+    }),
+  };
 }
 
 /** The call with the input that it runs with. */

@@ -31,6 +31,8 @@ export interface TurnMachineInput {
   readonly output?: OutputForm;
   /** How the conversation is shortened where it is too long for the model; `false`: not at all. */
   readonly compaction?: Partial<CompactionPolicy> | false;
+  /** How many agents are around this one, each in a turn of another. @default 0 */
+  readonly depth?: number;
 }
 
 /** What does not change while a turn runs. */
@@ -43,6 +45,7 @@ interface TurnSettings {
   readonly preparesSteps: boolean;
   readonly output: OutputForm | undefined;
   readonly compaction: CompactionPolicy | false;
+  readonly depth: number;
 }
 
 /** The step that runs. */
@@ -138,6 +141,8 @@ interface TurnEnd {
   readonly cost: number | undefined;
   readonly steps: number;
   readonly durationMs: number;
+  /** When it ended. */
+  readonly at: number;
   readonly stopReason: StopReason;
 }
 /** How a turn ended. */
@@ -162,6 +167,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       repeatableTools: input?.repeatableTools ?? [],
       preparesSteps: input?.preparesSteps ?? false,
       output: input?.output,
+      depth: input?.depth ?? 0,
       compaction: input?.compaction !== false && { ...defaultCompaction, ...input?.compaction },
     },
     turnId: '',
@@ -236,6 +242,7 @@ export function turnEnd(context: TurnContext, stopReason: StopReason): TurnEnd {
     cost: context.totals.cost,
     steps: context.step,
     durationMs: context.now - context.clock.startedAt,
+    at: context.now,
     stopReason,
   };
 }

@@ -284,10 +284,35 @@ export const turnMachine = turnSetup.createMachine({
             'tool.progressed': { actions: { type: 'tellProgress', params: theEvent } },
             'tool.attemptFailed': { actions: { type: 'tellRetry', params: theEvent } },
             'xstate.done.actor.tool.*': {
-              actions: [{ type: 'keepSettled', params: theEvent }, 'askForApprovals', 'grantSlots', 'requestResults'],
+              actions: [
+                { type: 'keepAgentUsage', params: theEvent },
+                { type: 'keepSettled', params: theEvent },
+                'askForApprovals',
+                'grantSlots',
+                'requestResults',
+              ],
             },
-            'turn.approve': { actions: { type: 'passApproval', params: theEvent } },
-            'turn.deny': { actions: { type: 'passDenial', params: theEvent } },
+            'tool.emitted': { actions: { type: 'tellAgent', params: theEvent } },
+            'turn.approve': {
+              actions: [
+                { type: 'passApproval', params: theEvent },
+                { type: 'passToAgents', params: theEvent },
+              ],
+            },
+            'turn.deny': {
+              actions: [
+                { type: 'passDenial', params: theEvent },
+                { type: 'passToAgents', params: theEvent },
+              ],
+            },
+            'turn.resolveTool': {
+              actions: [
+                { type: 'passResult', params: theEvent },
+                { type: 'passToAgents', params: theEvent },
+              ],
+            },
+            'turn.extend': { actions: { type: 'passToAgents', params: theEvent } },
+            'turn.resume': { actions: { type: 'passToAgents', params: theEvent } },
           },
           always: {
             guard: 'areAllToolsSettled',
@@ -306,7 +331,6 @@ export const turnMachine = turnSetup.createMachine({
               exit: 'resumeClock',
               always: { guard: 'waitsForNobody', target: 'runningTools' },
               on: {
-                'turn.resolveTool': { actions: { type: 'passResult', params: theEvent } },
                 'turn.steer': {
                   guard: 'waitsForClients',
                   actions: [{ type: 'keepSteering', params: theEvent }, 'giveUpResults'],

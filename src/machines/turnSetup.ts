@@ -6,6 +6,8 @@ import type {
   Payload,
   ToolApproved,
   ToolAttemptFailed,
+  ToolEmitted,
+  ToolForward,
   ToolGuarded,
   ToolPrepared,
   ToolProgressed,
@@ -491,6 +493,7 @@ export const turnSetup = setup({
             index,
             call,
             history: context.history,
+            depth: context.settings.depth,
           },
         });
       }
@@ -507,11 +510,22 @@ export const turnSetup = setup({
       }
       enqueue.assign({ now: at, calls: markExecuting(calls, first) });
       enqueue.emit({ type: 'tool.started', ...namesOf(context, first) });
-      enqueue.sendTo(toolActorId(first), { type: 'tool.grant' });
+      enqueue.sendTo(toolActorId(first), { type: 'tool.grant', at });
       if (others.length > 0) enqueue.sendTo(toolActorId(first), { type: 'tool.tell' });
     }),
     tellGuards: enqueueActions(({ enqueue }, { reports }: ToolGuarded) => {
       for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
+    }),
+    tellAgent: emit(({ context }, { index, event }: ToolEmitted) => ({
+      type: 'agent.event' as const,
+      toolCallId: namesOf(context, index).toolCallId,
+      event,
+    })),
+    passToAgents: enqueueActions(({ context, enqueue }, event: ToolForward['event']) => {
+      if ('toolCallId' in event && context.calls.some(({ call }) => call.toolCallId === event.toolCallId)) return;
+      for (const [index, { state }] of context.calls.entries()) {
+        if (state === 'executing') enqueue.sendTo(toolActorId(index), { type: 'tool.forward', event });
+      }
     }),
     tellProgress: emit(({ context }, { index, text }: ToolProgressed) => ({
       type: 'tool.progress' as const,
@@ -528,6 +542,14 @@ export const turnSetup = setup({
       retryAt,
       failure,
     })),
+    keepAgentUsage: assign(({ context: { totals, current } }, { output: { usage, cost } }: ToolSettled) =>
+      usage === undefined
+        ? {}
+        : {
+            current: { ...current, usage: addUsage(current.usage, usage) },
+            totals: { ...totals, usage: addUsage(totals.usage, usage), cost: addCost(totals.cost, cost) },
+          },
+    ),
     keepSettled: enqueueActions(({ context, enqueue }, { output: { index, outcome, at } }: ToolSettled) => {
       const calls = changeCall(context.calls, index, { state: 'settled', outcome });
       const names = namesOf(context, index);
@@ -567,7 +589,7 @@ export const turnSetup = setup({
       if (granted.length === 0) return;
       for (const index of granted) {
         enqueue.emit({ type: 'tool.started', ...namesOf(context, index) });
-        enqueue.sendTo(toolActorId(index), { type: 'tool.grant' });
+        enqueue.sendTo(toolActorId(index), { type: 'tool.grant', at: context.now });
       }
       enqueue.assign({ calls: granted.reduce(markExecuting, context.calls) });
     }),
@@ -605,12 +627,12 @@ export const turnSetup = setup({
       }
     }),
     passDenial: enqueueActions(({ context, enqueue }, { toolCallId, reason, at }: TurnDeny) => {
-      const index = context.calls.findIndex(({ call }) => call.toolCallId === toolCallId);
+      const index = indexOf(context, toolCallId, 'awaitingApproval');
       if (index === -1) return;
       enqueue.sendTo(toolActorId(index), { type: 'tool.deny', ...(reason !== undefined && { reason }), at });
     }),
     passResult: enqueueActions(({ context, enqueue }, { toolCallId, output, at }: TurnResolveTool) => {
-      const index = context.calls.findIndex(({ call }) => call.toolCallId === toolCallId);
+      const index = indexOf(context, toolCallId, 'awaitingResult');
       if (index !== -1) enqueue.sendTo(toolActorId(index), { type: 'tool.resolve', output, at });
     }),
     takeApproved: enqueueActions(({ context, enqueue }, { index, by, at }: ToolApproved) => {
@@ -731,6 +753,11 @@ export const turnSetup = setup({
 
 function markExecuting(calls: readonly CallRecord[], index: number): readonly CallRecord[] {
   return changeCall(calls, index, { state: 'executing' });
+}
+
+/** Where the call is that waits for an answer; -1 where it does not. */
+function indexOf({ calls }: TurnContext, toolCallId: string, waits: CallRecord['state']): number {
+  return calls.findIndex(({ call, state }) => call.toolCallId === toolCallId && state === waits);
 }
 
 /** Names from a fixed set: a machine keeps every name it has ever heard of. */

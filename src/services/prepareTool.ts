@@ -3,6 +3,7 @@ import type { ToolOutcome } from '../events.ts';
 import { createFailure, describeError } from '../failure.ts';
 import { type Json, toJson } from '../json.ts';
 import type { GuardrailReport, PrepareToolInput, PrepareToolOutput } from '../machines/contracts.ts';
+import { maxDepth } from '../machines/delegation.ts';
 import { type Validation, validate } from '../schema.ts';
 import { isThenable } from '../thenable.ts';
 import type { AnyTool, Run } from '../tool.ts';
@@ -26,21 +27,22 @@ type Step = PrepareToolOutput | Promise<PrepareToolOutput>;
 /** Looks up the tool of a call, checks the input, and whether somebody has to be asked, as an actor. */
 export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOptions = {}) {
   const { tool: guardrails = [] } = options.guardrails ?? {};
-  const ready = (tool: AnyTool, asks: boolean, guarded: Guarded): PrepareToolOutput => ({
+  const ready = (tool: AnyTool, value: unknown, asks: boolean, guarded: Guarded): PrepareToolOutput => ({
     type: 'ready',
     sequential: tool.sequential ?? false,
     ...(tool.idempotent && { idempotent: true as const }),
     ...(asks && { approval: { ...options.approval } }),
-    ...(tool.execute === undefined && { isClientSide: true as const }),
+    ...(tool.agent !== undefined && { agent: { name: tool.agent.name, prompt: promptOf(value) } }),
+    ...(tool.execute === undefined && tool.agent === undefined && { isClientSide: true as const }),
     ...guarded,
   });
   const decide = (tool: AnyTool, value: unknown, scope: Scope, guarded: Guarded = {}): Step => {
     inputs.set(scope.input.call, value);
-    if (typeof tool.approval !== 'function') return ready(tool, tool.approval ?? false, guarded);
+    if (typeof tool.approval !== 'function') return ready(tool, value, tool.approval ?? false, guarded);
     const asks = needsApproval(tool.approval, value, describeRun(scope, options.context));
     return isThenable(asks)
-      ? Promise.resolve(asks).then((answer) => ready(tool, answer, guarded))
-      : ready(tool, asks, guarded);
+      ? Promise.resolve(asks).then((answer) => ready(tool, value, answer, guarded))
+      : ready(tool, value, asks, guarded);
   };
   const guard = async (tool: AnyTool, value: unknown, scope: Scope): Promise<PrepareToolOutput> => {
     const { toolName, input } = scope.input.call;
@@ -63,6 +65,7 @@ export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOpt
     const { call } = scope.input;
     const tool = byName.get(call.toolName);
     if (tool === undefined) return refuse('unknown_tool', unknownTool(call.toolName, [...byName.keys()]));
+    if (tool.agent !== undefined && scope.input.depth >= maxDepth) return refuse('too_deep', tooDeep(tool));
     if (call.invalid) {
       return refuse('invalid_tool_input', `The input is not valid JSON: ${excerpt(String(call.input))}`);
     }
@@ -118,11 +121,20 @@ function brokenSchema(tool: AnyTool, error: unknown): PrepareToolOutput {
   );
 }
 
+/** What the agent is asked that the tool stands for. */
+function promptOf(value: unknown): string {
+  return typeof value === 'object' && value !== null && 'prompt' in value ? String(value.prompt) : '';
+}
+
+function tooDeep({ name }: AnyTool): string {
+  return `"${name}" was not called: agents may be nested ${maxDepth} deep, and this one is that deep already.`;
+}
+
 function misfit(tool: AnyTool, reason: string): PrepareToolOutput {
   return refuse('invalid_tool_input', `The input of "${tool.name}" does not fit its schema: ${reason}`);
 }
 
-function refuse(code: 'unknown_tool' | 'invalid_tool_input', message: string): PrepareToolOutput {
+function refuse(code: 'unknown_tool' | 'invalid_tool_input' | 'too_deep', message: string): PrepareToolOutput {
   return {
     type: 'refused',
     outcome: {

@@ -1,4 +1,5 @@
 import { compactionMachine } from '../machines/compactionMachine.ts';
+import { delegation } from '../machines/delegation.ts';
 import { toolCallMachine } from '../machines/toolCallMachine.ts';
 import type { AnyTool } from '../tool.ts';
 import { type CallModelOptions, callModel } from './callModel.ts';
@@ -49,7 +50,11 @@ export function services(options: ServicesOptions) {
       checkOutput: checkOutput(options),
       compaction: compaction(options),
       toolCall: toolCallMachine.provide({
-        actors: { prepareTool: prepareTool(toolbox, options), executeTool: executeTool(toolbox, options) },
+        actors: {
+          prepareTool: prepareTool(toolbox, options),
+          executeTool: executeTool(toolbox, options),
+          agentTurn: delegation(toolbox.agents),
+        },
       }),
     },
   };

@@ -1,3 +1,4 @@
+import type { SubAgentParts } from '../machines/delegation.ts';
 import type { ToolCallPart } from '../messages.ts';
 import type { ToolSpec } from '../model.ts';
 import { type JsonSchema, toJsonSchema } from '../schema.ts';
@@ -7,6 +8,8 @@ import { type AnyTool, checkTool } from '../tool.ts';
 export interface Toolbox {
   readonly byName: ReadonlyMap<string, AnyTool>;
   readonly specs: readonly ToolSpec[];
+  /** The agents that tools stand for, by tool. */
+  readonly agents: ReadonlyMap<string, SubAgentParts>;
   /**
    * Inputs as their schemas gave them, by call: dates, defaults and the like do not travel as JSON. Each is for one
    * attempt; for the next one, and after a restart, it is made again.
@@ -22,7 +25,10 @@ export function createToolbox(tools: readonly AnyTool[]): Toolbox {
     if (byName.has(tool.name)) throw new TypeError(`Two tools are called "${tool.name}": rename one of them.`);
     byName.set(tool.name, tool);
   }
-  return { byName, specs: tools.map(toSpec), inputs: new WeakMap() };
+  const agents = new Map(
+    tools.flatMap(({ name, agent }) => (agent === undefined ? [] : [[name, agent as SubAgentParts] as const])),
+  );
+  return { byName, specs: tools.map(toSpec), agents, inputs: new WeakMap() };
 }
 
 function toSpec(tool: AnyTool): ToolSpec {

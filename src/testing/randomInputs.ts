@@ -1,8 +1,17 @@
 import type { StartedEffect } from '../effects.ts';
-import type { AnswerPart, ToolOutcome } from '../events.ts';
+import type { AnswerPart, ToolOutcome, TurnOverrides } from '../events.ts';
 import { createFailure } from '../failure.ts';
-import type { Host, HostInput } from '../host.ts';
-import type { CallModelOutput, ExecuteToolOutput, PrepareToolOutput } from '../machines/contracts.ts';
+import type { Command, Host, HostInput } from '../host.ts';
+import type {
+  CallModelOutput,
+  CheckOutputOutput,
+  ExecuteToolOutput,
+  GuardrailReport,
+  PrepareStepInput,
+  PrepareStepOutput,
+  PrepareToolOutput,
+  SummarizeOutput,
+} from '../machines/contracts.ts';
 import type { SessionMachineInput } from '../machines/sessionMachine.ts';
 import { type AssistantPart, userMessage } from '../messages.ts';
 import type { FinishReason } from '../model.ts';
@@ -16,13 +25,24 @@ export function randomSession(random: Random): SessionMachineInput {
     turn: {
       limits: {
         maxSteps: random.whole(1, 5),
+        lastStep: random.pick(['fail', 'fail', 'answer', 'ask']),
         maxParallelTools: random.whole(1, 3),
-        ...(random.chance(0.3) && { maxTokens: random.whole(20, 100) }),
+        consecutiveToolErrors: random.whole(1, 3),
+        repeatedCalls: random.whole(2, 5),
+        ...(random.chance(0.3) && { totalToolErrors: random.whole(1, 4) }),
+        ...(random.chance(0.3) && { maxTokens: random.whole(10, 60) }),
         ...(random.chance(0.3) && { maxCost: random.whole(1, 8) }),
+        ...(random.chance(0.3) && { softCost: random.whole(0, 4) }),
         ...(random.chance(0.3) && { maxDurationMs: random.whole(200, 5_000) }),
       },
       modelRetry: { maxAttempts: random.whole(1, 4), retryAfterOutput: random.chance(0.7) },
       retries: random.whole(0, 2),
+      compaction: random.chance(0.3)
+        ? false
+        : { keepMessages: random.whole(1, 6), contextWindow: random.whole(20, 200) },
+      ...(random.chance(0.5) && { repeatableTools: ['tool'] }),
+      ...(random.chance(0.4) && { preparesSteps: true }),
+      ...(random.chance(0.4) && { output: {} }),
     },
   };
 }
@@ -38,7 +58,7 @@ export function randomInput(
   for (const effect of host.effects.values()) {
     const settle = () => soon({ type: 'settled', effect: effect.id, result: randomResult(effect, random) });
     possible.push(settle, settle);
-    if (effect.kind !== 'prepareTool') {
+    if (effect.kind === 'callModel' || effect.kind === 'executeTool') {
       const report = () => soon({ type: 'reported', effect: effect.id, report: randomReport(effect, random) });
       possible.push(report, report);
     }
@@ -51,11 +71,13 @@ export function randomInput(
     const start = () => soon({ type: 'command', command: { type: 'session.start' } });
     possible.push(start, start, start);
   }
+  const answer = randomAnswer(host, random);
+  if (answer !== undefined) possible.push(() => soon({ type: 'command', command: answer }));
   possible.push(() => soon({ type: 'command', command: randomCommand(random, count) }));
   return random.pick(possible)();
 }
 
-/** What brings a session to rest, where anything does: every effect settles, every timer fires, every turn starts. */
+/** What brings a session to rest, where anything does: every effect settles, every question is answered, every turn starts. */
 export function nextInput(
   host: Host,
   random: Random,
@@ -65,27 +87,70 @@ export function nextInput(
     return { input: { type: 'settled', effect: effect.id, result: randomResult(effect, random) }, delayMs: 1 };
   }
   if (host.awaitsStart) return { input: { type: 'command', command: { type: 'session.start' } }, delayMs: 0 };
+  const answer = randomAnswer(host, random);
+  if (answer !== undefined) return { input: { type: 'command', command: answer }, delayMs: 1 };
   const [timer] = host.timers.values();
   return timer === undefined ? undefined : { input: { type: 'fired', timer: timer.id }, delayMs: timer.dueAt };
 }
 
-function randomCommand(random: Random, count: number) {
+function randomCommand(random: Random, count: number): Command {
   const turnId = `turn-${count}`;
+  const toolCallId = `call-${random.whole(0, 3)}`;
   const message = userMessage(`Message ${count}`, `message-${count}`);
-  switch (random.whole(0, 5)) {
+  switch (random.whole(0, 9)) {
     case 0:
     case 1:
-      return { type: 'session.send' as const, turnId, message };
+      return { type: 'session.send', turnId, message, ...(random.chance(0.3) && { options: randomOverrides(random) }) };
     case 2:
     case 3:
-      return { type: 'session.steer' as const, turnId, message: { ...message, cause: 'steering' as const } };
+      return { type: 'session.steer', turnId, message: { ...message, cause: 'steering' } };
     case 4: {
       const aimed = random.chance(0.5) ? {} : { turnId: `turn-${random.whole(0, count)}` };
-      return { type: 'session.cancel' as const, ...aimed, ...(random.chance(0.5) && { reason: 'Enough.' }) };
+      return { type: 'session.cancel', ...aimed, ...(random.chance(0.5) && { reason: 'Enough.' }) };
     }
+    case 5:
+      return { type: 'session.compact', id: `compaction-${count}` };
+    // what nobody may have asked for
+    case 6:
+      return random.pick([
+        { type: 'session.approve', toolCallId },
+        { type: 'session.deny', toolCallId },
+      ]);
+    case 7:
+      return { type: 'session.resolveTool', toolCallId, output: { type: 'text', value: 'So it is.' } };
+    case 8:
+      return random.pick([{ type: 'session.extend', steps: 1 }, { type: 'session.resume' }]);
     default:
-      return { type: 'session.diagnose' as const, source: 'listener', message: 'It threw.' };
+      return { type: 'session.diagnose', source: 'listener', message: 'It threw.' };
   }
+}
+
+function randomOverrides(random: Random): TurnOverrides {
+  return {
+    ...(random.chance(0.5) && { limits: { maxSteps: random.whole(1, 3) } }),
+    ...(random.chance(0.5) && { output: { schema: { type: 'object' } } }),
+  };
+}
+
+/** The answer to what somebody is asked, if anybody is. */
+function randomAnswer(host: Host, random: Random): Command | undefined {
+  const turn = host.turn?.getSnapshot();
+  if (turn === undefined) return undefined;
+  if (turn.matches({ working: 'awaitingResume' })) return { type: 'session.resume' };
+  if (turn.matches({ working: 'awaitingExtension' })) return { type: 'session.extend', steps: random.whole(1, 2) };
+  const asked = turn.context.calls.find(({ state }) => state === 'awaitingApproval' || state === 'awaitingResult');
+  if (asked === undefined) return undefined;
+  const { toolCallId } = asked.call;
+  if (asked.state === 'awaitingResult') {
+    const type = random.chance(0.8) ? 'text' : 'error';
+    return { type: 'session.resolveTool', toolCallId, output: { type, value: 'So it is.' } };
+  }
+  return random.pick<Command>([
+    { type: 'session.approve', toolCallId },
+    { type: 'session.approve', toolCallId, remember: 'session' },
+    { type: 'session.deny', toolCallId, reason: 'No.' },
+    { type: 'session.deny', toolCallId },
+  ]);
 }
 
 function randomReport({ kind }: StartedEffect, random: Random): unknown {
@@ -105,21 +170,71 @@ function randomReport({ kind }: StartedEffect, random: Random): unknown {
   return parts;
 }
 
-function randomResult({ kind }: StartedEffect, random: Random) {
+function randomResult({ kind, input }: StartedEffect, random: Random) {
   if (random.chance(0.02)) return { error: { name: 'Error', message: 'The runner threw.' } };
-  if (kind === 'callModel') return { value: randomCall(random) };
-  return { value: kind === 'prepareTool' ? randomPreparation(random) : randomExecution(random) };
+  return { value: randomValue(kind, input, random) };
+}
+
+function randomValue(kind: string, input: unknown, random: Random) {
+  switch (kind) {
+    case 'prepareStep':
+      return randomPlan(input as PrepareStepInput, random);
+    case 'callModel':
+      return randomCall(random);
+    case 'summarize':
+      return randomSummary(random);
+    case 'checkOutput':
+      return randomCheck(random);
+    case 'prepareTool':
+      return randomPreparation(random);
+    default:
+      return randomExecution(random);
+  }
+}
+
+function randomPlan({ unseen }: PrepareStepInput, random: Random): PrepareStepOutput {
+  const kind = random.whole(0, 9);
+  const by = reportOf('input', 'denied');
+  if (kind === 0) return { type: 'denied', by, reports: [by] };
+  if (kind === 1) return { type: 'failed', failure: createFailure({ type: 'internal', message: 'It threw.' }) };
+  return {
+    type: 'ready',
+    plan: random.chance(0.5) ? {} : { instructions: 'Be brief.', tools: ['tool'] },
+    ...(kind === 2 && {
+      rewritten: unseen.map((message) => ({ ...message, content: [{ type: 'text' as const, text: 'Rewritten.' }] })),
+      reports: [reportOf('input', 'rewritten')],
+    }),
+  };
+}
+
+function randomSummary(random: Random): SummarizeOutput {
+  const usage = { inputTokens: random.whole(0, 9), outputTokens: 1 };
+  if (random.chance(0.7)) return { type: 'summarized', text: random.pick(['They talked.', '']), usage };
+  return { type: 'failed', failure: createFailure({ type: 'unknown', message: 'No.' }), usage };
+}
+
+function randomCheck(random: Random): CheckOutputOutput {
+  return random.chance(0.6) ? { type: 'accepted', output: { so: true } } : { type: 'rejected', hint: 'Not like that.' };
+}
+
+function reportOf(stage: GuardrailReport['stage'], action: GuardrailReport['action']): GuardrailReport {
+  return { stage, name: 'guard', action, reason: 'It says so.' };
 }
 
 function randomCall(random: Random): CallModelOutput {
   const usage = { inputTokens: random.whole(0, 9), outputTokens: random.whole(0, 9) };
   const paid = { usage, ...(random.chance(0.5) && { cost: random.whole(0, 3) }) };
   const remarks = random.chance(0.1) ? { remarks: [{ source: 'pricing', message: 'Not known.' }] } : {};
+  if (random.chance(0.05)) {
+    const by = reportOf('output', 'denied');
+    return { type: 'denied', by, reports: [by], ...paid, ...remarks };
+  }
   if (random.chance(0.3)) {
+    const type = random.pick(['rate_limit', 'provider_unavailable', 'auth', 'context_overflow'] as const);
     return {
       type: 'trouble',
-      failure: createFailure({ type: random.pick(['rate_limit', 'provider_unavailable', 'auth']), message: 'No.' }),
-      retry: random.chance(0.8) ? { delayMs: random.whole(0, 2_000) } : false,
+      failure: createFailure({ type, message: 'No.' }),
+      retry: type !== 'context_overflow' && random.chance(0.8) ? { delayMs: random.whole(0, 2_000) } : false,
       ...paid,
       ...remarks,
     };
@@ -134,12 +249,28 @@ function randomCall(random: Random): CallModelOutput {
   const unified = random.chance(0.7)
     ? likely
     : random.pick<FinishReason['unified']>(['length', 'content-filter', 'pause', 'other']);
-  return { type: 'answer', content, finishReason: { unified }, ...paid, ...remarks };
+  const rewritten = reportOf('output', 'rewritten');
+  return {
+    type: 'answer',
+    content,
+    finishReason: { unified },
+    ...paid,
+    ...remarks,
+    ...(random.chance(0.05) && { rewritten, reports: [rewritten] }),
+  };
 }
 
 function randomPreparation(random: Random): PrepareToolOutput {
-  if (random.chance(0.2)) return { type: 'refused', outcome: failedOutcome('There is no such tool.') };
-  return { type: 'ready', sequential: random.chance(0.3) };
+  const kind = random.whole(0, 9);
+  if (kind < 2) return { type: 'refused', outcome: failedOutcome('There is no such tool.') };
+  if (kind === 2) return { type: 'refused', outcome: deniedOutcome, reports: [reportOf('tool', 'denied')] };
+  return {
+    type: 'ready',
+    sequential: random.chance(0.3),
+    ...(kind === 3 && { input: { rewritten: true }, reports: [reportOf('tool', 'rewritten')] }),
+    ...(random.chance(0.25) && { approval: random.chance(0.5) ? { timeoutMs: random.whole(100, 2_000) } : {} }),
+    ...(random.chance(0.2) && { isClientSide: true as const }),
+  };
 }
 
 function randomExecution(random: Random): ExecuteToolOutput {
@@ -158,3 +289,10 @@ function failedOutcome(message: string): ToolOutcome & { type: 'failed' } {
     failure: createFailure({ type: 'tool', code: 'tool_threw', message, retryable: false }),
   };
 }
+
+const deniedOutcome: ToolOutcome = {
+  type: 'denied',
+  output: { type: 'error', value: 'A guardrail did not let it through.' },
+  reason: 'It says so.',
+  synthesized: 'denied',
+};

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { Message } from 'turnchart';
 import { describe, expect, it } from 'vitest';
-import { append, createHistory, emptyHistory, messagesForModel, messagesOf } from '../../src/machines/history.ts';
+import { append, createHistory, emptyHistory, messagesOf } from '../../src/machines/history.ts';
+import { messagesForModel } from '../../src/machines/modelView.ts';
 
 function message(id: string): Message {
   return { role: 'user', id, content: [{ type: 'text', text: id }] };

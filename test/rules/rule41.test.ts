@@ -72,10 +72,10 @@ describe("41. `throw new Retry('hint')` from a tool sends the hint as the tool's
   });
 
   it.each([0, 1, 2, 3])('allows as many hints as retries says: %d', async (retries) => {
-    const talk = converse(
-      (_, index) => ({ calls: [{ name: 'book', input: { day: 'yesterday', index } }] }),
-      { tools: [book], retries },
-    );
+    const talk = converse((_, index) => ({ calls: [{ name: 'book', input: { day: 'yesterday', index } }] }), {
+      tools: [book],
+      retries,
+    });
     expect((await talk.say('go')).status).toBe('failed');
     expect(talk.model.requests).toHaveLength(retries + 1);
   });

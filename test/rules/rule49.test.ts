@@ -5,7 +5,7 @@ import { converse, tool } from './toolSupport.ts';
 const busy = { type: 'provider_unavailable', code: 'overloaded', message: 'busy', retryable: true } as const;
 const perToken: Pricing = (_, { inputTokens, outputTokens }) => (inputTokens + outputTokens) / 100;
 
-describe('49. `maxCost` / `maxTokens` (input plus output) per turn: once more than the limit is spent, no further model call or tool starts and the turn fails with `budget` / `limit_reached`, `BudgetError {spent, limit}`; an answer that is already final is still delivered, with `budget.warning`. A cost that is not known counts as nothing, and says so once in a `diagnostic`.', () => {
+describe('49. `maxCost` / `maxTokens` (input plus output) per turn: once more than the limit is spent, no further model call or tool starts and the turn fails with `budget` / `limit_reached`, `BudgetError {spent, limit}`; an answer that is already final is still delivered, with `budget.warning`. `softCost` pauses the turn before its next step; `resume()` continues the same turn. A cost that is not known counts as nothing, and says so once in a `diagnostic`.', () => {
   describe.each([
     { name: 'maxTokens', limits: { maxTokens: 100 }, pricing: undefined, spent: 101, limit: 100 },
     { name: 'maxCost', limits: { maxCost: 1 }, pricing: perToken, spent: 1.01, limit: 1 },
@@ -207,6 +207,115 @@ describe('49. `maxCost` / `maxTokens` (input plus output) per turn: once more th
     ]);
     expect(talk.of('turn.completed')).toMatchObject([{ cost: 1 }]);
     expect(talk.of('session.idle')).toMatchObject([{ cost: 1 }]);
+  });
+
+  describe('softCost', () => {
+    const options = { limits: { softCost: 1 }, pricing: perToken };
+
+    /** A turn that has spent more than softCost in its first step, and waits. */
+    async function paused(usages: readonly Usage[] = [tokens(101, 0)], more: Parameters<typeof converse>[1] = {}) {
+      const { talk, ran } = spending(usages, { ...options, ...more, limits: { ...options.limits, ...more.limits } });
+      const turn = talk.session.send('go');
+      await talk.clock.advance(0);
+      return { talk, ran, turn };
+    }
+
+    it('pauses before the next step once more is spent; the tools of this one still run', async () => {
+      const { talk, ran } = await paused();
+      expect(talk.session.snapshot.turn).toMatchObject({ state: 'awaitingResume', step: 1 });
+      expect(talk.of('turn.paused')).toMatchObject([{ reason: 'soft_cost', spent: 1.01, limit: 1 }]);
+      expect(talk.types().slice(-3)).toEqual(['messages.updated', 'step.finished', 'turn.paused']);
+      expect(ran()).toBe(1);
+      expect(talk.model.requests).toHaveLength(1);
+      await talk.session.close();
+    });
+
+    it('goes on with the same turn after resume()', async () => {
+      const { talk, turn } = await paused();
+      expect(talk.session.resume()).toEqual({ accepted: true });
+      expect(talk.of('turn.resumed')).toMatchObject([{ reason: 'soft_cost', spent: 1.01 }]);
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed', steps: 2, cost: 1.01 });
+      expect(talk.of('turn.started')).toHaveLength(1);
+    });
+
+    it('asks once: what is spent after that needs no leave', async () => {
+      const { talk, turn } = await paused([tokens(101, 0), tokens(500, 0), tokens(500, 0)]);
+      talk.session.resume();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed', steps: 4 });
+      expect(talk.of('turn.paused')).toHaveLength(1);
+    });
+
+    it('asks again in the next turn', async () => {
+      const asks = (step: number) => ({ calls: [{ name: 'work', input: { step } }], usage: tokens(200, 0) });
+      const talk = converse([asks(1), 'done', asks(2), 'done'], { ...options, tools: [tool('work')] });
+      for (const text of ['go', 'again']) {
+        const turn = talk.session.send(text);
+        await talk.clock.advance(0);
+        expect(talk.session.resume()).toEqual({ accepted: true });
+        await talk.outcomeOf(turn);
+      }
+      expect(talk.of('turn.paused')).toHaveLength(2);
+    });
+
+    it('does not pause where exactly so much is spent, nor where the answer is final', async () => {
+      const { talk } = spending([tokens(60, 40)], options);
+      expect(await talk.say('go')).toMatchObject({ status: 'completed' });
+      const final = converse([{ text: 'All of it.', usage: tokens(900, 0) }], options);
+      expect(await final.say('go')).toMatchObject({ status: 'completed', cost: 9 });
+      expect([...talk.of('turn.paused'), ...final.of('turn.paused')]).toEqual([]);
+      expect(final.of('budget.warning')).toEqual([]);
+    });
+
+    it('leaves maxCost where it is', async () => {
+      const { talk, turn } = await paused([tokens(101, 0), tokens(100, 0)], { limits: { maxCost: 2 } });
+      talk.session.resume();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'failed', failure: { type: 'budget' } });
+      expect(talk.model.requests).toHaveLength(2);
+    });
+
+    it('takes a cost that is not known for nothing', async () => {
+      const { talk } = spending([tokens(500, 0)], { ...options, pricing: () => undefined });
+      expect(await talk.say('go')).toMatchObject({ status: 'completed' });
+      expect(talk.of('turn.paused')).toEqual([]);
+      expect(talk.of('diagnostic')).toHaveLength(1);
+    });
+
+    it('does not count the pause towards `maxDurationMs`', async () => {
+      const { talk, turn } = await paused(undefined, { limits: { maxDurationMs: 1_000 } });
+      expect(talk.clock.pending).toBe(0);
+      await talk.clock.advance(60_000);
+      talk.session.resume();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
+    });
+
+    it('can be cancelled while it pauses', async () => {
+      const { talk, turn } = await paused();
+      talk.session.cancel();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'cancelled' });
+      expect(talk.session.resume()).toMatchObject({ accepted: false });
+      expect(talk.model.requests).toHaveLength(1);
+    });
+
+    it('resume() is not accepted where nothing waits for it', async () => {
+      const talk = converse([{ hangs: true }], options);
+      expect(talk.session.resume()).toMatchObject({ accepted: false });
+      const turn = talk.session.send('go');
+      await talk.clock.advance(0);
+      expect(talk.session.resume()).toEqual({
+        accepted: false,
+        reason: `Turn "${turn.id}" does not wait for that: it is callingModel.`,
+      });
+      await talk.session.close();
+    });
+
+    it('asks for steps first where none are left either, and for money then', async () => {
+      const { talk, turn } = await paused(undefined, { limits: { maxSteps: 1, lastStep: 'ask' } });
+      expect(talk.of('turn.paused')).toMatchObject([{ reason: 'max_steps' }]);
+      talk.session.extend(1);
+      expect(talk.of('turn.paused')).toMatchObject([{ reason: 'max_steps' }, { reason: 'soft_cost' }]);
+      talk.session.resume();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed', steps: 2 });
+    });
   });
 });
 

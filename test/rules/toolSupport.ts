@@ -6,6 +6,7 @@ import {
   type Json,
   type Message,
   type Model,
+  type Schema,
   type Session,
   type Tool,
   type ToolResultPart,
@@ -24,7 +25,7 @@ type EventOf<T extends TurnEventType> = Extract<TurnEvent, { type: T }>;
 export interface Conversation {
   readonly clock: SimulatedClock;
   readonly model: ScriptedModel;
-  readonly session: Session;
+  readonly session: Session<unknown>;
   /** All events so far. */
   readonly events: readonly TurnEvent[];
   /** Those of one type. */
@@ -32,14 +33,16 @@ export interface Conversation {
   /** Their types, without what streams. */
   types(): readonly TurnEventType[];
   /** Sends a message, and gives how its turn ended. The whole transcript is checked on the way. */
-  say(text: string): Promise<TurnOutcome>;
+  say(text: string): Promise<TurnOutcome<unknown>>;
   /** How a turn ended; every request of the model and the history after it must be valid transcripts. */
-  outcomeOf(turn: Turn): Promise<TurnOutcome>;
+  outcomeOf(turn: Turn<unknown>): Promise<TurnOutcome<unknown>>;
   /** The tool results of the whole conversation, in the order of the history. */
   results(): readonly ToolResultPart[];
 }
 
-type Options = Omit<AgentOptions<readonly AnyTool[]>, 'model' | 'clock'> & { readonly context?: unknown };
+type Options = Omit<AgentOptions<readonly AnyTool[], Schema | undefined>, 'model' | 'clock'> & {
+  readonly context?: unknown;
+};
 
 /** Opens a session with a model that says what is written here. */
 export function converse(
@@ -70,7 +73,7 @@ export function converseWith(
   const events: TurnEvent[] = [];
   session.on('*', (event) => events.push(event));
   const of = <T extends TurnEventType>(type: T) => events.filter((event): event is EventOf<T> => event.type === type);
-  const outcomeOf = async (turn: Turn) => {
+  const outcomeOf = async (turn: Turn<unknown>) => {
     const outcome = await turn.outcome;
     expect(problems).toEqual([]);
     expect(transcriptProblems(session.messages)).toEqual([]);

@@ -1,0 +1,173 @@
+import { agentTool, createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { memoryStore } from 'turnchart/durability';
+import { SimulatedClock, scriptedModel } from 'turnchart/testing';
+import { describe, expect, it } from 'vitest';
+import { ofType, record } from './support.ts';
+import { gate, tool } from './toolSupport.ts';
+
+describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool call whose child is a turn of another agent: its usage counts, cancel reaches it, its events arrive as `agent.event`, it survives a restart like the turn itself; nesting at most 4 deep.', () => {
+  const ask = (prompt = 'Find it.') => ({ calls: [{ name: 'research', input: { prompt } }] });
+  const research = (agent: Parameters<typeof agentTool>[0]['agent']) =>
+    agentTool({ name: 'research', description: 'Looks things up', agent });
+
+  it('gives the answer of the other agent as the result', async () => {
+    const inner = scriptedModel(['Found it.']);
+    const outer = scriptedModel([ask(), 'It is found.']);
+    const researcher = createAgent({ model: inner, name: 'researcher', instructions: 'Look it up.' });
+    const session = createAgent({ model: outer, tools: [research(researcher)] }).session();
+    const events = record(session);
+    const result = await session.send('Where is it?').result;
+    expect(result.text).toBe('It is found.');
+    expect(inner.requests[0]).toMatchObject({
+      instructions: 'Look it up.',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'Find it.' }] }],
+    });
+    expect(ofType(events, 'tool.completed')).toMatchObject([{ output: { type: 'text', value: 'Found it.' } }]);
+    // two answers of its own, one of the other
+    expect(result.usage).toEqual({ inputTokens: 30, outputTokens: 15 });
+    const said = ofType(events, 'agent.event').map(({ event }) => event);
+    expect(said[0]).toMatchObject({ type: 'turn.started', agent: 'researcher' });
+    expect(said.at(-1)).toMatchObject({ type: 'turn.completed', text: 'Found it.', agent: 'researcher' });
+    expect(said.some(({ type }) => type === 'message.delta')).toBe(true);
+  });
+
+  it('keeps what streams out of the numbers of the events', async () => {
+    const session = createAgent({
+      model: scriptedModel([ask(), 'Done.']),
+      tools: [research(createAgent({ model: scriptedModel(['Found it.']) }))],
+    }).session();
+    const events = record(session);
+    await session.send('go').result;
+    const durable = events.filter(({ n }) => n === undefined);
+    expect(durable.map(({ seq }) => seq)).toEqual(durable.map((_, index) => index + 1));
+    const streamed = ofType(events, 'agent.event').filter(({ event }) => event.type === 'message.delta');
+    expect(streamed.every(({ n }) => n !== undefined)).toBe(true);
+  });
+
+  it('gives a structured answer as JSON', async () => {
+    const schema = { jsonSchema: { type: 'object' } } as const;
+    const inner = createAgent({ model: scriptedModel(['{"at": "home"}']), output: schema });
+    const session = createAgent({ model: scriptedModel([ask(), 'Done.']), tools: [research(inner)] }).session();
+    const events = record(session);
+    await session.send('go').result;
+    expect(ofType(events, 'tool.completed')).toMatchObject([{ output: { type: 'json', value: { at: 'home' } } }]);
+  });
+
+  it('tells the model of a failure, and goes on', async () => {
+    const failing = createAgent({ model: scriptedModel([{ calls: [{ name: 'x' }] }]), limits: { maxSteps: 1 } });
+    const session = createAgent({ model: scriptedModel([ask(), 'Then not.']), tools: [research(failing)] }).session();
+    const events = record(session);
+    expect(await session.send('go').result).toMatchObject({ text: 'Then not.' });
+    expect(ofType(events, 'tool.failed')).toMatchObject([
+      { failure: { type: 'tool', code: 'agent_failed', cause: { type: 'max_steps' } } },
+    ]);
+  });
+
+  it('is reached by a cancel, down to the signal of its tools', async () => {
+    const clock = new SimulatedClock();
+    let signal: AbortSignal | undefined;
+    const slow = tool('slow', (_input, run) => {
+      signal = run.signal;
+      return new Promise(() => {});
+    });
+    const inner = createAgent({ model: scriptedModel([{ calls: [{ name: 'slow' }] }]), tools: [slow] });
+    const session = createAgent({ model: scriptedModel([ask()]), tools: [research(inner)], clock }).session();
+    const turn = session.send('go');
+    await clock.advance(0);
+    expect(session.snapshot.turn?.tools).toMatchObject([
+      { state: 'delegating', agent: { state: 'runningTools', tools: [{ toolName: 'slow', state: 'executing' }] } },
+    ]);
+    session.cancel();
+    expect(await turn.outcome).toMatchObject({ status: 'cancelled' });
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it('asks for approval through the session', async () => {
+    const clock = new SimulatedClock();
+    const erase = tool('erase', () => 'erased', { approval: true });
+    const inner = createAgent({
+      model: scriptedModel([{ calls: [{ name: 'erase', id: 'inner_1' }] }, 'Erased.']),
+      tools: [erase],
+    });
+    const session = createAgent({ model: scriptedModel([ask(), 'Done.']), tools: [research(inner)], clock }).session();
+    const events = record(session);
+    const turn = session.send('go');
+    await clock.advance(0);
+    const asked = ofType(events, 'agent.event').filter(({ event }) => event.type === 'tool.approvalRequested');
+    expect(asked).toHaveLength(1);
+    expect(session.approve('inner_1')).toEqual({ accepted: true });
+    expect(await turn.outcome).toMatchObject({ status: 'completed' });
+    expect(session.approve('inner_1')).toMatchObject({ accepted: false });
+  });
+
+  it('is limited by its own limits, and its usage by those around it', async () => {
+    const inner = createAgent({
+      model: scriptedModel([{ text: 'Much.', usage: { inputTokens: 500, outputTokens: 500 } }]),
+    });
+    const outer = createAgent({
+      model: scriptedModel([ask(), 'never']),
+      tools: [research(inner)],
+      limits: { maxTokens: 100 },
+    });
+    expect(await outer.session().send('go').outcome).toMatchObject({
+      status: 'failed',
+      failure: { type: 'budget', code: 'limit_reached' },
+    });
+  });
+
+  it('goes at most 4 deep', async () => {
+    let agent = createAgent({ model: scriptedModel(['At the bottom.']), name: 'agent 5' });
+    for (const depth of [4, 3, 2, 1, 0]) {
+      const model = scriptedModel([ask(), `Back at ${depth}.`]);
+      agent = createAgent({ model, name: `agent ${depth}`, tools: [research(agent)] }) as typeof agent;
+    }
+    const session = agent.session();
+    const events = record(session);
+    expect(await session.send('go').result).toMatchObject({ text: 'Back at 0.' });
+    expect(innermost(events)).toBe('agent 4');
+  });
+
+  it('goes on after a restart', async () => {
+    const store = memoryStore();
+    const clock = new SimulatedClock();
+    const working = gate<string>();
+    const slow = defineTool({
+      name: 'slow',
+      input: { jsonSchema: { type: 'object' } },
+      idempotent: true,
+      execute: () => working.promise,
+    });
+    const inner = scriptedModel([{ calls: [{ name: 'slow' }] }, 'Found it.']);
+    const outer = scriptedModel([ask(), 'It is found.']);
+    const agent = () =>
+      createAgent({
+        model: outer,
+        tools: [research(createAgent({ model: inner, tools: [slow] }))],
+        store,
+        clock,
+      });
+    const before = agent().session({ id: 's' });
+    before.send('go');
+    await clock.advance(0);
+    expect(before.snapshot.turn?.tools).toMatchObject([{ agent: { tools: [{ state: 'executing' }] } }]);
+    store.forget('s');
+    const after = agent().session({ id: 's' });
+    const events = record(after);
+    working.open('there');
+    await clock.advance(0);
+    await clock.advance(0);
+    expect(ofType(events, 'turn.completed')).toMatchObject([{ text: 'It is found.' }]);
+    expect(inner.requests).toHaveLength(2);
+    expect(outer.requests).toHaveLength(2);
+  });
+});
+
+function innermost(events: readonly TurnEvent[]): string {
+  let name = '';
+  for (const { event } of ofType(events, 'agent.event')) {
+    let inner = event;
+    while (inner.type === 'agent.event') inner = inner.event;
+    if (inner.agent > name) name = inner.agent;
+  }
+  return name;
+}
