@@ -108,18 +108,6 @@ export interface Compaction {
   readonly unproven: number;
 }
 
-/** How a conversation is shortened for the model. No message is lost by it. */
-export interface Compaction {
-  /** Long outputs of tools before this message are replaced by a marker. */
-  readonly maskedBefore: number;
-  /** Messages before this one are left out, but for system messages and the first user message. */
-  readonly from: number;
-  /** What stands in their place. */
-  readonly summary?: UserMessage;
-  /** Compactions since the last model call that succeeded. */
-  readonly unproven: number;
-}
-
 /** How large a conversation is for the model. */
 export interface Measured {
   /** Of a request and its answer as the provider counted them; after a compaction, about what is left of them. */

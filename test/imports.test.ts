@@ -53,7 +53,8 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'the Store contract imports words',
   },
   agent: {
-    files: /^(agent|agentTool|options|session|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
+    files:
+      /^(agent|agentTool|options|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },

@@ -1,20 +1,24 @@
-// `npm run charts`: draws the machines into visualizations/, and the turn into the README. With `--check` it writes
-// nothing, lists what is stale, and exits with 1 if anything is.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// `npm run charts`: draws the machines and their smoke paths into visualizations/, and the turn into the README. With
+// `--check` it writes nothing, lists what is stale, and exits with 1 if anything is.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import type { AnyStateMachine } from 'xstate';
 import { type ChartState, readChart, toMermaid, toStatelyJson, toSvg } from '../src/inspection/index.ts';
 import { machines as ours, overviewMermaid, overviewSvg, overviewText } from './overview.ts';
+import { type PathCharts, pathChartsOf } from './pathCharts.ts';
 
 export const machines: readonly AnyStateMachine[] = Object.values(ours);
 
+const folder = 'visualizations';
 const themes = ['light', 'dark'] as const;
 const marks = ['<!-- chart:turn -->', '<!-- /chart:turn -->'] as const;
 
-/** The files of a checkout that are not what the machines say now, with what they ought to be. */
-export async function staleFiles(root: URL): Promise<ReadonlyMap<string, string>> {
-  const files = new Map(await drawings());
-  files.set('visualizations/README.md', gallery());
+/** The files of a checkout that are not what the machines say now, with what they ought to be: nothing for one too many. */
+export async function staleFiles(root: URL): Promise<ReadonlyMap<string, string | undefined>> {
+  drawn ??= draw();
+  const files = new Map<string, string | undefined>(await drawn);
+  for (const file of drawingsIn(root)) if (!files.has(file)) files.set(file, undefined);
   const readme = readIfThere(root, 'README.md');
   if (readme !== undefined) files.set('README.md', withTurn(readme));
   return new Map([...files].filter(([file, text]) => readIfThere(root, file) !== text));
@@ -27,12 +31,22 @@ export async function run(args: readonly string[], root: URL, say: (line: string
     for (const file of stale.keys()) say(`${file} is stale: run \`npm run charts\`.`);
     return stale.size === 0 ? 0 : 1;
   }
-  mkdirSync(new URL('visualizations/', root), { recursive: true });
   for (const [file, text] of stale) {
-    writeFileSync(new URL(file, root), text);
-    say(`wrote ${file}`);
+    const url = new URL(file, root);
+    mkdirSync(new URL('.', url), { recursive: true });
+    if (text === undefined) rmSync(url);
+    else writeFileSync(url, text);
+    say(`${text === undefined ? 'removed' : 'wrote'} ${file}`);
   }
   return 0;
+}
+
+/** The drawings that are there, of machines and paths that may be gone. */
+function drawingsIn(root: URL): readonly string[] {
+  const url = new URL(`${folder}/`, root);
+  if (!existsSync(url)) return [];
+  const files = readdirSync(url, { recursive: true, encoding: 'utf8' }).map((file) => file.replaceAll('\\', '/'));
+  return files.filter((file) => ['.svg', '.mmd', '.json'].includes(extname(file))).map((file) => `${folder}/${file}`);
 }
 
 function readIfThere(root: URL, file: string): string | undefined {
@@ -41,22 +55,39 @@ function readIfThere(root: URL, file: string): string | undefined {
   return existsSync(url) ? readFileSync(url, 'utf8').replaceAll('\r\n', '\n') : undefined;
 }
 
-async function drawings(): Promise<[file: string, text: string][]> {
+let drawn: Promise<readonly (readonly [file: string, text: string])[]> | undefined;
+
+/** Takes seconds, and the machines do not change meanwhile: it is done once. */
+async function draw(): Promise<readonly (readonly [file: string, text: string])[]> {
   const files: [file: string, text: string][] = [];
-  const add = (file: string, text: string) => files.push([`visualizations/${file}`, text]);
+  const add = (file: string, text: string) => files.push([`${folder}/${file}`, text]);
   for (const theme of themes) add(`${overviewText.title}.${theme}.svg`, overviewSvg(theme));
   add(`${overviewText.title}.mmd`, overviewMermaid());
-  for (const machine of machines) {
-    for (const theme of themes) add(`${machine.id}.${theme}.svg`, await toSvg(machine, { theme }));
-    add(`${machine.id}.mmd`, toMermaid(machine));
-    add(`${machine.id}.json`, `${JSON.stringify(toStatelyJson(machine), undefined, 2)}\n`);
+  const sections: string[] = [];
+  for (const [name, machine] of Object.entries(ours) as [keyof typeof ours, AnyStateMachine][]) {
+    for (const theme of themes) add(`${name}.${theme}.svg`, await toSvg(machine, { theme }));
+    add(`${name}.mmd`, toMermaid(machine));
+    add(`${name}.json`, `${JSON.stringify(toStatelyJson(machine), undefined, 2)}\n`);
+    const charts = await pathChartsOf(name);
+    for (const theme of themes) {
+      add(`${name}.coverage.${theme}.svg`, await toSvg(machine, { theme, highlight: charts.coverage }));
+      for (const [index, { highlight }] of charts.paths.entries()) {
+        add(`${pathName(name, index)}.${theme}.svg`, await toSvg(machine, { theme, highlight }));
+      }
+    }
+    sections.push(...sectionOf(machine, charts));
   }
+  add('README.md', gallery(sections));
   return files;
 }
 
+function pathName(machine: string, index: number): string {
+  return `paths/${machine}.${index + 1}`;
+}
+
 /** A drawing that follows the theme of the page. */
-function picture(name: string, text: string, folder = ''): string {
-  const [light, dark] = themes.map((theme) => `${folder}${name}.${theme}.svg`);
+function picture(name: string, text: string, from = ''): string {
+  const [light, dark] = themes.map((theme) => `${from}${name}.${theme}.svg`);
   return [
     '<picture>',
     `  <source media="(prefers-color-scheme: dark)" srcset="${dark}">`,
@@ -65,11 +96,11 @@ function picture(name: string, text: string, folder = ''): string {
   ].join('\n');
 }
 
-function chartOf(machine: AnyStateMachine, folder?: string): string {
-  return picture(machine.id, `Statechart of ${machine.id}: ${machine.root.description}`, folder);
+function chartOf(machine: AnyStateMachine, from?: string): string {
+  return picture(machine.id, `Statechart of ${machine.id}: ${machine.root.description}`, from);
 }
 
-function gallery(): string {
+function gallery(sections: readonly string[]): string {
   const parts = [
     '# Charts',
     'Drawn by `npm run charts` from the machines; do not edit.',
@@ -84,19 +115,37 @@ function gallery(): string {
     overviewText.description,
     picture(overviewText.title, overviewText.description),
     filesOf(overviewText.title, ['mmd']),
-    ...machines.flatMap((machine) => {
-      const [whole, ...states] = readChart(machine).states;
-      const table = ['| state | |', '|---|---|', ...states.map(row)].join('\n');
-      return [
-        `## ${machine.id}`,
-        whole?.description ?? '',
-        chartOf(machine),
-        filesOf(machine.id, ['mmd', 'json']),
-        table,
-      ];
-    }),
+    ...sections,
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function sectionOf(machine: AnyStateMachine, { paths }: PathCharts): readonly string[] {
+  const [whole, ...states] = readChart(machine).states;
+  const { id } = machine;
+  return [
+    `## ${id}`,
+    whole?.description ?? '',
+    chartOf(machine),
+    filesOf(id, ['mmd', 'json']),
+    ['| state | |', '|---|---|', ...states.map(row)].join('\n'),
+    `### Paths of ${id}`,
+    `The ${paths.length} smoke paths that [\`turnPaths\`](../docs/testing.md) finds take every transition. How often each` +
+      ' state is entered and each transition taken, all paths together:',
+    picture(`${id}.coverage`, `Statechart of ${id} with what its smoke paths cover.`),
+    'One by one; the numbers in a chart are those of the steps:',
+    ...paths.map((chart, index) => pathOf(chart, index)),
+  ];
+}
+
+function pathOf({ path: { machine, name, steps } }: PathCharts['paths'][number], index: number): string {
+  const [end] = name.split(':');
+  return [
+    `<details><summary>${machine} ${index + 1}: ${end} in ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}</summary>`,
+    steps.map(({ event, state }, step) => `${step + 1}. ${event} → \`${state}\``).join('\n'),
+    picture(pathName(machine, index), `Statechart of ${machine} with a path that ${end}.`),
+    '</details>',
+  ].join('\n\n');
 }
 
 function filesOf(name: string, others: readonly ('mmd' | 'json')[]): string {
@@ -119,7 +168,7 @@ function withTurn(readme: string): string {
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)];
   if (from === -1 && to === -1) return readme;
   if (from === -1 || to < from) throw new Error(`README.md needs ${start}, and ${end} after it.`);
-  return `${readme.slice(0, from + start.length)}\n${chartOf(ours.turn, 'visualizations/')}\n${readme.slice(to)}`;
+  return `${readme.slice(0, from + start.length)}\n${chartOf(ours.turn, `${folder}/`)}\n${readme.slice(to)}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

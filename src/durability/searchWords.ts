@@ -1,10 +1,10 @@
-/** What a search is for: its words, in small letters. None where there is nothing to search for. */
-export function searchWords(search: string | undefined): readonly string[] {
-  return search === undefined ? [] : (search.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? []);
+/** What a text is searched by: its words, in small letters. */
+export function searchWords(text = ''): readonly string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
 }
 
-/** Whether a text has all of these words, whatever their case. */
+/** Whether each of the words, or what begins with it, is in a text. */
 export function hasWords(text: string, words: readonly string[]): boolean {
-  const folded = text.toLowerCase();
-  return words.every((word) => folded.includes(word));
+  const found = searchWords(text);
+  return words.every((word) => found.some((other) => other.startsWith(word)));
 }

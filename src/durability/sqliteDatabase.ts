@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { toStoreError } from './sqliteErrors.ts';
 import { StoreError } from './store.ts';
 
@@ -78,17 +78,28 @@ const migrations: readonly string[] = [
 export function openDatabase(file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
+    const { DatabaseSync } = loadSqlite();
     createPrivately(file);
     database = new DatabaseSync(file, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
     // before anything is changed
     checkOrigin(database, file);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    // where syncing a file leaves it in the memory of the disk: macOS
+    database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;');
     migrate(database, file);
     return database;
   } catch (error) {
     database?.close();
     throw toStoreError(error, file);
   }
+}
+
+/** Not before a store is opened: Node 22 warns of it when it is loaded, and other platforms may not have it. */
+function loadSqlite(): typeof import('node:sqlite') {
+  // its type says that it is there, but it came with a version of Node
+  const sqlite: typeof import('node:sqlite') | undefined = process.getBuiltinModule('node:sqlite');
+  if (sqlite === undefined) throw new StoreError('There is no node:sqlite here. Node has it from 22.13 on.');
+  return sqlite;
 }
 
 /** What a session said is for its user's eyes only. SQLite gives the files beside it the same mode. */

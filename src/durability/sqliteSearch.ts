@@ -22,7 +22,7 @@ function indexSearch(database: DatabaseSync): SqliteSearch {
     `CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5 (text, content = 'messages', content_rowid = 'key')`,
   );
   const isBehind = database
-    .prepare('SELECT (SELECT max(key) FROM messages) IS NOT (SELECT max(id) FROM search_docsize) AS is_behind')
+    .prepare('SELECT (SELECT max(key) FROM messages) > coalesce((SELECT max(id) FROM search_docsize), 0) AS is_behind')
     .get()?.is_behind;
   if (isBehind === 1) database.exec(`INSERT INTO search (search) VALUES ('rebuild')`);
   const add = database.prepare('INSERT INTO search (rowid, text) VALUES (?, ?)');

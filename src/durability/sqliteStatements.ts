@@ -2,11 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 export type SqliteStatements = { readonly [name in keyof typeof texts]: StatementSync };
 
-/** A session with its last checkpoint. */
+/** A session with its last checkpoint, without which it is damaged. */
 export const sessionsWithCheckpoint = `
   SELECT s.key, s.id, s.created_at, s.updated_at, s.title, s.row_count,
     c.row_count AS summed_up, c.message_count, c.agent, c.seq, c.usage, c.cost, c.turns, c.machine_version
-  FROM sessions s JOIN checkpoints c ON c.key = (SELECT max(key) FROM checkpoints WHERE session = s.key)`;
+  FROM sessions s LEFT JOIN checkpoints c ON c.key = (SELECT max(key) FROM checkpoints WHERE session = s.key)`;
 
 const texts = {
   session: `${sessionsWithCheckpoint} WHERE s.id = ?`,

@@ -161,7 +161,8 @@ export interface ListOptions {
   readonly status?: SessionStatus;
   /**
    * Words, all of which are in one message of the session, or all in its title; case does not matter, and the
-   * beginning of a word is enough. Words are letters and digits, and anything else stands between them.
+   * beginning of a word is enough. Words are letters and digits, and anything else stands between them; a search
+   * without words finds every session.
    *
    * @default no search
    */

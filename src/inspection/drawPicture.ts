@@ -200,6 +200,8 @@ function styleOf(theme: keyof typeof themes): string {
     ['.label rect', `fill:${label}`],
     ...Object.entries(marks).flatMap(([name, [strong, soft, text]]): [string, string][] => [
       [`.${name}.state rect,.${name}.state circle`, `fill:${soft};stroke:${strong};stroke-width:2`],
+      // what is inside stands out from it all the same
+      [`.${name}.frame rect`, `fill:${frame}`],
       [`.${name} path`, `stroke:${strong};stroke-width:2`],
       [`.${name} polygon`, `fill:${strong}`],
       [`.${name}.label rect`, `fill:${soft}`],

@@ -1,6 +1,4 @@
-import type { Compaction, Message } from '../messages.ts';
-
-export type { Compaction };
+import type { Compaction, Measured, Message } from '../messages.ts';
 
 /**
  * A conversation as a view: the first `length` messages of a log that only grows. Machines share one log, so that no
@@ -11,15 +9,23 @@ export interface History {
   readonly length: number;
   /** What the model is shown of it, where that is not all. */
   readonly compaction?: Compaction;
-  /** Tokens of the last request and its answer as the provider counted them, and how many messages that was. */
-  readonly measured?: { readonly tokens: number; readonly length: number };
+  /** How large it is for the model, where a provider has said so. */
+  readonly measured?: Measured;
 }
+
+/** What a history is beside its messages. */
+export type HistoryState = Pick<History, 'compaction' | 'measured'>;
 
 export const emptyHistory: History = { log: [], length: 0 };
 
 /** A history of these messages; the array is copied. */
-export function createHistory(messages: readonly Message[], compaction?: Compaction): History {
-  return { log: [...messages], length: messages.length, ...(compaction !== undefined && { compaction }) };
+export function createHistory(messages: readonly Message[], state: HistoryState = {}): History {
+  return { log: [...messages], length: messages.length, ...historyState(state) };
+}
+
+/** What has to be kept of a history with its messages: without it, machines that go on would decide otherwise. */
+export function historyState({ compaction, measured }: HistoryState): HistoryState {
+  return { ...(compaction !== undefined && { compaction }), ...(measured !== undefined && { measured }) };
 }
 
 /**

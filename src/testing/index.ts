@@ -35,3 +35,4 @@ export {
 } from './scriptedModel.ts';
 export { type ScriptedPort, scriptedPort } from './scriptedPort.ts';
 export { SimulatedClock } from './simulatedClock.ts';
+export { type StoreSubject, storeContract } from './storeContract.ts';

@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readChart } from 'turnchart/inspection';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type PathSubjectName, turnPaths } from 'turnchart/testing/paths';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { machines, run, staleFiles } from '../../tools/charts.ts';
-import { readSvg } from './readSvg.ts';
+import { all, readSvg } from './readSvg.ts';
+
+// all is drawn once, and that takes seconds
+vi.setConfig({ testTimeout: 60_000 });
 
 const root = new URL('../../', import.meta.url);
 
@@ -74,14 +78,17 @@ describe('npm run charts', () => {
       `${name}.dark.svg`,
       `${name}.mmd`,
       `${name}.json`,
+      `${name}.coverage.light.svg`,
+      `${name}.coverage.dark.svg`,
     ]);
-    const all = ['actors.light.svg', 'actors.dark.svg', 'actors.mmd', ...files, 'README.md'];
-    expect(said).toEqual(all.map((file) => `wrote visualizations/${file}`));
+    const paths = said.flatMap((line) => /^wrote visualizations\/(paths\/.+)$/.exec(line)?.[1] ?? []);
+    const whole = ['actors.light.svg', 'actors.dark.svg', 'actors.mmd', ...files, ...paths, 'README.md'];
+    expect(said.toSorted()).toEqual(whole.map((file) => `wrote visualizations/${file}`).sort());
     expect(readFileSync(at('visualizations/turn.mmd'), 'utf8')).toContain('accTitle: turn');
     expect(JSON.parse(readFileSync(at('visualizations/turn.json'), 'utf8')).id).toBe('turn');
     const gallery = readFileSync(at('visualizations/README.md'), 'utf8');
     expect(gallery).toContain('| `failed`, final |');
-    for (const file of all.slice(0, -1)) expect(gallery).toMatch(new RegExp(`[("]${file}[)"]`));
+    for (const file of whole.slice(0, -1)) expect(gallery).toMatch(new RegExp(`[("]${file}[)"]`));
   });
 
   test.each(['light', 'dark'] as const)('writes SVGs for %s pages, which name every state', async (theme) => {
@@ -98,6 +105,44 @@ describe('npm run charts', () => {
     writeFileSync(at('visualizations/session.mmd'), 'old');
     await charts();
     expect(said).toEqual(['wrote visualizations/session.mmd']);
+  });
+
+  test('draws every smoke path, with the numbers of its steps on the transitions that it takes', async () => {
+    await charts();
+    for (const { id } of machines) {
+      const { smoke } = turnPaths({ machine: id as PathSubjectName });
+      for (const [index, { steps }] of smoke.entries()) {
+        const svg = readSvg(readFileSync(at(`visualizations/paths/${id}.${index + 1}.light.svg`), 'utf8'));
+        const taken = steps.flatMap(({ transitions = [] }, step) =>
+          transitions.some((name) => name.startsWith(`${id}#`)) ? [step + 1] : [],
+        );
+        const texts = all(svg).filter(({ name }) => name === 'text');
+        const numbers = texts.flatMap(({ text }) => [...text.matchAll(/#(\d+)/g)].map(([, number]) => Number(number)));
+        expect([...new Set(numbers)].sort((a, b) => a - b)).toEqual(taken);
+      }
+      expect(existsSync(at(`visualizations/paths/${id}.${smoke.length + 1}.light.svg`))).toBe(false);
+    }
+  });
+
+  test('removes drawings of machines and paths that are gone, and nothing else', async () => {
+    await charts();
+    const left = ['visualizations/paths/turn.99.light.svg', 'visualizations/gone.mmd', 'visualizations/page.html'];
+    for (const file of left) writeFileSync(at(file), 'old');
+    expect(await charts('--check')).toBe(1);
+    expect(said.toSorted()).toEqual(
+      left
+        .slice(0, 2)
+        .map((file) => `${file} is stale: run \`npm run charts\`.`)
+        .sort(),
+    );
+    await charts();
+    expect(said.toSorted()).toEqual(
+      left
+        .slice(0, 2)
+        .map((file) => `removed ${file}`)
+        .sort(),
+    );
+    expect(left.map((file) => existsSync(at(file)))).toEqual([false, false, true]);
   });
 
   test('with --check lists what is stale, says what to do, and writes nothing', async () => {

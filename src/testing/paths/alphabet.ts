@@ -1,20 +1,9 @@
-import type { ModelFailureType } from '../../failure.ts';
 import type { PathBounds } from './bounds.ts';
-import { asksFor, type ModelEvent, type PathEvent, type ToolHappening } from './pathEvent.ts';
+import { asksFor, failureEvents, type PathEvent, type ToolHappening } from './pathEvent.ts';
 import type { Rig } from './rig.ts';
 
 /** Whose transitions paths are to take. */
 export type PathSubjectName = 'turn' | 'toolCall' | 'session';
-
-/** Kept complete by the type: a new failure gets its paths. */
-const failures: Readonly<Record<ModelFailureType, true>> = {
-  budget: true,
-  rate_limit: true,
-  provider_unavailable: true,
-  context_overflow: true,
-  auth: true,
-  unknown: true,
-};
 
 /** Everything that may happen to these actors now, as far as it matters for that machine. */
 export function possibleEvents(rig: Rig, machine: PathSubjectName, bounds: PathBounds): readonly PathEvent[] {
@@ -38,7 +27,6 @@ function modelEvents(rig: Rig, machine: PathSubjectName, bounds: PathBounds): re
   // the tools of a step do not know of the step before: several of them are tried out in the first one
   const most = rig.context?.step === 1 ? bounds.tools : 1;
   const asks = Array.from({ length: most }, (_, index) => asksFor(index + 1));
-  const fails = Object.keys(failures).map((type): ModelEvent => `model fails: ${type as ModelFailureType}`);
   return [
     // what has been shown already changes nothing when more of it comes
     ...(rig.context?.partial.shown === true ? [] : (['model streams'] as const)),
@@ -48,8 +36,10 @@ function modelEvents(rig: Rig, machine: PathSubjectName, bounds: PathBounds): re
     'model asks for 1 tool, over budget',
     'model is cut off in a tool call',
     'model refuses',
+    'model refuses in a tool call, over budget',
     'model pauses',
-    ...fails,
+    'model pauses in a tool call',
+    ...failureEvents,
     'model fails, over budget',
     'model call breaks',
     'model actor is in error',

@@ -1,4 +1,3 @@
-import { getAdjacencyMap } from '@xstate/graph';
 import type { ActorLogic, Snapshot } from 'xstate';
 import { type PathSubjectName, possibleEvents } from './alphabet.ts';
 import type { PathBounds } from './bounds.ts';
@@ -6,6 +5,8 @@ import type { PathEvent } from './pathEvent.ts';
 import type { PathState } from './pathState.ts';
 import { type PathMachine, Rig } from './rig.ts';
 import { type TransitionName, transitionsIn } from './taken.ts';
+
+const { getAdjacencyMap } = await loadGraph();
 
 /** A situation that a path can be in. */
 export interface GraphNode {
@@ -128,4 +129,16 @@ function keyOf(rig: Rig): string {
   ];
   const isOver = rig.turn?.status !== 'active';
   return JSON.stringify([state.turn, isOver ? context?.failure?.type : turn, queue]);
+}
+
+/** It is an optional peer, so that nobody needs it who finds no paths. */
+async function loadGraph(): Promise<Pick<typeof import('@xstate/graph'), 'getAdjacencyMap'>> {
+  try {
+    return await import('@xstate/graph');
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause;
+    throw new Error('turnchart/testing/paths needs the package @xstate/graph: npm install --save-dev @xstate/graph', {
+      cause,
+    });
+  }
 }

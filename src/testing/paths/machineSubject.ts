@@ -1,24 +1,29 @@
-import type { AnyActorRef } from 'xstate';
+import type { InspectionEvent } from 'xstate';
 import type { CallModelInput } from '../../machines/contracts.ts';
 import { messagesOf } from '../../machines/history.ts';
 import { sessionMachine } from '../../machines/sessionMachine.ts';
 import { turnMachine } from '../../machines/turnMachine.ts';
 import type { Observation, PathSubject } from './observation.ts';
+import { childrenOf } from './pathState.ts';
 import { type PathMachine, Rig } from './rig.ts';
 
 /**
  * The machines by themselves: nothing runs, and the path says what comes of every effect.
  *
  * @param machine one that you have provided with guards or actions of your own. @default ours
+ * @param options `inspect`: told everything that XState tells of the actors, for `pathCoverage()` among others
  * @example
  * ```ts
  * await runPath(path, { subject: machineSubject(turnMachine.provide({ guards: { … } })) });
  * ```
  */
-export function machineSubject(machine?: PathMachine): PathSubject {
+export function machineSubject(
+  machine?: PathMachine,
+  options: { readonly inspect?: (event: InspectionEvent) => void } = {},
+): PathSubject {
   return {
     begin({ machine: name, bounds }) {
-      const rig = new Rig(machine ?? (name === 'session' ? sessionMachine : turnMachine), bounds);
+      const rig = new Rig(machine ?? (name === 'session' ? sessionMachine : turnMachine), bounds, options.inspect);
       return {
         apply(event) {
           rig.apply(event);
@@ -42,12 +47,8 @@ function observe(rig: Rig): Observation {
     started: [...rig.started],
     running,
     aborted: [...rig.aborted],
-    children: childrenOf(turn?.children),
+    children: childrenOf(turn),
     messages: history === undefined ? [] : messagesOf(history),
     asked: call && messagesOf(call.history),
   };
-}
-
-function childrenOf(children: Readonly<Record<string, AnyActorRef | undefined>> = {}): readonly string[] {
-  return Object.entries(children).flatMap(([id, child]) => (child?.getSnapshot().status === 'active' ? [id] : []));
 }

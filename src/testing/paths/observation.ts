@@ -1,5 +1,6 @@
 import type { Payload } from '../../events.ts';
 import type { Message } from '../../messages.ts';
+import type { PathBounds } from './bounds.ts';
 import type { TurnPath } from './path.ts';
 import type { PathEvent } from './pathEvent.ts';
 import type { PathState } from './pathState.ts';
@@ -20,7 +21,7 @@ export interface Observation {
   readonly started: readonly SeenEffect[];
   readonly running: readonly SeenEffect[];
   readonly aborted: readonly SeenEffect[];
-  /** Ids of the actors that the turn has alive. */
+  /** Ids of the actors that the turn holds, tools that have ended included until their step does. */
   readonly children: readonly string[];
   /** The conversation, the running turn's own part included. */
   readonly messages: readonly Message[];
@@ -40,11 +41,16 @@ export interface PathMoment {
 
 /** What a path is played on: our machines, or what you have made of them. */
 export interface PathSubject {
+  /** What paths on it can come by: `turnPaths(subject.reach)` finds paths that fit. @default everything */
+  readonly reach?: PathReach;
   /** Why this path cannot be played on it; nothing where it can. */
   refuses?(path: TurnPath): string | undefined;
   /** Sets everything up, and plays nothing yet. */
   begin(path: TurnPath): PathRun | Promise<PathRun>;
 }
+
+/** How far paths go, and which events they are found around. */
+export type PathReach = PathBounds & { readonly avoid: readonly PathEvent[] };
 
 export interface PathRun {
   /** Lets it happen. @throws Error where it cannot happen now */

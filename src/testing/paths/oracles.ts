@@ -1,4 +1,5 @@
 import { transcriptProblems } from '../../transcript.ts';
+import { eventOracles } from './eventOracles.ts';
 import type { Observation, PathMoment } from './observation.ts';
 import { readToolEvent } from './pathEvent.ts';
 
@@ -115,12 +116,7 @@ export const oracles: readonly Oracle[] = [
     name: 'a turn has the actors that its state needs, and no others',
     check({ after }) {
       const { turn, tools } = after.state;
-      const expected =
-        turn === 'working.callingModel'
-          ? ['callModel']
-          : turn === 'working.runningTools'
-            ? tools.flatMap((state, index) => (endedTools.has(state) ? [] : [`tool.${index}`]))
-            : [];
+      const expected = actorsIn[turn]?.(tools) ?? [];
       return expected.join() === after.children.join()
         ? undefined
         : `In ${turn} it has [${after.children.join(', ')}], and needs [${expected.join(', ')}].`;
@@ -149,12 +145,19 @@ export const oracles: readonly Oracle[] = [
       return isSaid ? 'Nothing was shown, and it is called stale.' : 'What was shown is not called stale.';
     },
   },
+  ...eventOracles,
 ];
 
+/** The actors that a turn has in a state, by their ids; in others it has none. */
+const actorsIn: Readonly<Record<string, (tools: readonly string[]) => readonly string[]>> = {
+  'working.callingModel': () => ['callModel'],
+  'working.runningTools': (tools) => tools.map((_, index) => `tool.${index}`),
+};
+
 const turnEndings: ReadonlySet<string> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
-const endedTools: ReadonlySet<string> = new Set(['completed', 'failed', 'settled']);
 const toolEndings: ReadonlySet<string> = new Set(['tool.completed', 'tool.failed', 'tool.cancelled']);
-const messageEndings: ReadonlySet<string> = new Set(['message.completed', 'message.superseded']);
+/** What was shown when a turn failed or was cancelled is no concern of the next one. */
+const messageEndings: ReadonlySet<string> = new Set(['message.completed', 'message.superseded', ...turnEndings]);
 
 function isWorking({ state }: Observation): boolean {
   return state.turn.startsWith('working');

@@ -7,56 +7,80 @@ import type { ModelFailureType } from '../../failure.ts';
 export type PathEvent = PersonEvent | ModelEvent | ToolEvent | TimeEvent;
 
 /** What people and applications do. */
-export type PersonEvent =
-  | 'turn starts'
-  | 'turn starts, cancelled before'
-  | 'user sends'
-  | 'user steers'
-  | 'user cancels'
-  | 'user cancels the waiting turn'
-  | 'session closes'
-  | 'listener throws';
+export type PersonEvent = (typeof personEvents)[number];
+const personEvents = [
+  'turn starts',
+  'turn starts, cancelled before',
+  'user sends',
+  'user steers',
+  'user cancels',
+  'user cancels the waiting turn',
+  'session closes',
+  'listener throws',
+] as const;
 
 /** What comes of a model call. */
-export type ModelEvent =
-  | 'model streams'
-  | 'model answers'
-  | 'model answers nothing'
-  | 'model asks for 1 tool'
-  | `model asks for ${number} tools`
-  | 'model asks for 1 tool, over budget'
-  | 'model is cut off in a tool call'
-  | 'model refuses'
-  | 'model pauses'
-  | `model fails: ${ModelFailureType}`
-  | 'model fails, over budget'
-  /** Its runner throws. */
-  | 'model call breaks'
-  /** Only other logic than ours, provided in its place, can do this. */
-  | 'model actor is in error';
+export type ModelEvent = PlainModelEvent | `model asks for ${number} tools` | `model fails: ${ModelFailureType}`;
+type PlainModelEvent = (typeof plainModelEvents)[number];
+const plainModelEvents = [
+  'model streams',
+  'model answers',
+  'model answers nothing',
+  'model asks for 1 tool',
+  'model asks for 1 tool, over budget',
+  'model is cut off in a tool call',
+  'model refuses',
+  'model refuses in a tool call, over budget',
+  'model pauses',
+  'model pauses in a tool call',
+  'model fails, over budget',
+  // its runner throws
+  'model call breaks',
+  // only other logic than ours, provided in its place, can do this
+  'model actor is in error',
+] as const;
 
 /** What comes of the work of a tool call. */
 export type ToolEvent = `tool ${number} ${ToolHappening}`;
-
-export type ToolHappening =
-  | 'is ready'
-  | 'is ready, to run alone'
-  | 'is refused'
-  | 'reports'
-  | 'completes'
-  | 'asks to be called again'
-  | 'fails'
-  | 'fails for now'
-  /** Its runner throws. */
-  | 'breaks'
-  | 'runs again';
+export type ToolHappening = (typeof toolHappenings)[number];
+export const toolHappenings = [
+  'is ready',
+  'is ready, to run alone',
+  'is refused',
+  'reports',
+  'completes',
+  'asks to be called again',
+  'fails',
+  'fails for now',
+  // its runner throws
+  'breaks',
+  'runs again',
+] as const;
 
 /** What a clock does. */
-export type TimeEvent = 'retry is due' | 'time is up';
+export type TimeEvent = (typeof timeEvents)[number];
+const timeEvents = ['retry is due', 'time is up'] as const;
 
-const toolEvent = /^tool (\d+) (.+)$/;
-const callsEvent = /^model asks for (\d+) tools?$/;
-const failEvent = /^model fails: (.+)$/;
+/** Kept complete by the type: a new failure gets its paths. */
+const failures: Readonly<Record<ModelFailureType, true>> = {
+  budget: true,
+  rate_limit: true,
+  provider_unavailable: true,
+  context_overflow: true,
+  auth: true,
+  unknown: true,
+};
+
+/** One for every failure that a model call can have. */
+export const failureEvents: readonly ModelEvent[] = Object.keys(failures).map(
+  (type): ModelEvent => `model fails: ${type as ModelFailureType}`,
+);
+
+/** Everything that may come of a model call, but for calls of several tools. */
+export const modelEvents: readonly ModelEvent[] = [...failureEvents, ...plainModelEvents];
+
+const toolEvent = new RegExp(`^tool ([1-9]\\d*) (${toolHappenings.join('|')})$`);
+const callsEvent = /^model asks for (1 tool|([2-9]|[1-9]\d+) tools)$/;
 
 /** The number of the tool, from 1, and what happens to it. */
 export function readToolEvent(event: PathEvent): { number: number; happening: ToolHappening } | undefined {
@@ -67,49 +91,22 @@ export function readToolEvent(event: PathEvent): { number: number; happening: To
 /** How many tools the model asks for. */
 export function readCalls(event: PathEvent): number | undefined {
   const [, count] = callsEvent.exec(event) ?? [];
-  return count === undefined ? undefined : Number(count);
+  return count === undefined ? undefined : Number.parseInt(count, 10);
 }
 
 /** What the model call fails with. */
 export function readFailure(event: PathEvent): ModelFailureType | undefined {
-  return failEvent.exec(event)?.[1] as ModelFailureType | undefined;
+  const [, type] = /^model fails: (.+)$/.exec(event) ?? [];
+  return type as ModelFailureType | undefined;
 }
 
 export function asksFor(tools: number): ModelEvent {
   return tools === 1 ? 'model asks for 1 tool' : `model asks for ${tools} tools`;
 }
 
-const fixed: Readonly<
-  Record<Exclude<PathEvent, ToolEvent | `model asks for ${string}` | `model fails: ${string}`>, true>
-> = {
-  'turn starts': true,
-  'turn starts, cancelled before': true,
-  'user sends': true,
-  'user steers': true,
-  'user cancels': true,
-  'user cancels the waiting turn': true,
-  'session closes': true,
-  'listener throws': true,
-  'model streams': true,
-  'model answers': true,
-  'model answers nothing': true,
-  'model is cut off in a tool call': true,
-  'model refuses': true,
-  'model pauses': true,
-  'model fails, over budget': true,
-  'model call breaks': true,
-  'model actor is in error': true,
-  'retry is due': true,
-  'time is up': true,
-};
-
-const patterns = [
-  /^model asks for (1 tool(, over budget)?|([2-9]|[1-9]\d+) tools)$/,
-  /^model fails: (budget|rate_limit|provider_unavailable|context_overflow|auth|unknown)$/,
-  /^tool [1-9]\d* (is ready|is ready, to run alone|is refused|reports|completes|asks to be called again|fails|fails for now|breaks|runs again)$/,
-];
+const named: ReadonlySet<string> = new Set<PathEvent>([...personEvents, ...modelEvents, ...timeEvents]);
 
 /** Whether a text is the name of something that may happen. */
 export function isPathEvent(text: string): text is PathEvent {
-  return Object.hasOwn(fixed, text) || patterns.some((pattern) => pattern.test(text));
+  return named.has(text) || toolEvent.test(text) || callsEvent.test(text);
 }

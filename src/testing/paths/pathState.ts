@@ -29,6 +29,15 @@ export function dotted(value: StateValue): string {
   return `${key}.${dotted(inner)}`;
 }
 
+/** The state that the last turn ended in, by what was emitted. */
+export function lastEnd(emitted: readonly { readonly type: string }[]): string {
+  for (const { type } of emitted.toReversed()) {
+    if (type === 'turn.completed') return 'done';
+    if (type === 'turn.failed' || type === 'turn.cancelled') return type.slice('turn.'.length);
+  }
+  return 'none';
+}
+
 interface Parent {
   getSnapshot(): unknown;
 }
@@ -46,11 +55,16 @@ export function toolStates(turn: AnyMachineSnapshot | undefined): readonly strin
   if (turn === undefined) return [];
   const { calls } = turn.context as TurnContext;
   return calls.map(({ state, outcome }, index) => {
-    if (state === 'settled') return outcome?.type ?? 'settled';
     const child: AnyActorRef | undefined = turn.children[`tool.${index}`];
     const snapshot = child && machineSnapshot(child);
-    return snapshot === undefined ? state : dotted(snapshot.value);
+    return snapshot === undefined ? (outcome?.type ?? state) : dotted(snapshot.value);
   });
+}
+
+/** Ids of the actors that a turn holds. */
+export function childrenOf(turn: AnyMachineSnapshot | undefined): readonly string[] {
+  const children: Readonly<Record<string, AnyActorRef | undefined>> = turn?.children ?? {};
+  return Object.entries(children).flatMap(([id, child]) => (child === undefined ? [] : [id]));
 }
 
 export function machineSnapshot(actor: Parent): AnyMachineSnapshot | undefined {

@@ -33,8 +33,12 @@ export function modelResult(event: PathEvent): EffectResult | undefined {
       return answer('length', 1);
     case 'model refuses':
       return answer('content-filter', 0);
+    case 'model refuses in a tool call, over budget':
+      return answer('content-filter', 1, overBudget);
     case 'model pauses':
       return answer('pause', 0);
+    case 'model pauses in a tool call':
+      return answer('pause', 1);
     case 'model fails, over budget':
       return trouble('provider_unavailable', overBudget);
     case 'model call breaks':

@@ -5,18 +5,13 @@ import type { SessionContext, sessionMachine } from '../../machines/sessionMachi
 import type { TurnContext, turnMachine } from '../../machines/turnMachine.ts';
 import { userMessage } from '../../messages.ts';
 import { type PathBounds, sessionInput, turnInput } from './bounds.ts';
+import type { SeenEffect } from './observation.ts';
 import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
-import { dotted, machineSnapshot, type PathState, toolStates, turnSnapshot } from './pathState.ts';
+import { dotted, lastEnd, machineSnapshot, type PathState, toolStates, turnSnapshot } from './pathState.ts';
 import { execution, modelResult, preparation, streamed } from './results.ts';
 
 /** The machines that a path can drive: a turn by itself, or a whole session. */
 export type PathMachine = typeof turnMachine | typeof sessionMachine;
-
-/** An effect that waits for its result. */
-export interface PendingEffect {
-  readonly id: string;
-  readonly kind: string;
-}
 
 interface Timer {
   readonly dueAt: number;
@@ -33,8 +28,8 @@ export class Rig {
   /** Effects that were started and have neither settled nor been aborted. */
   readonly pending = new Map<string, StartedEffect>();
   /** All effects that were ever started, and all that were aborted. */
-  readonly started: PendingEffect[] = [];
-  readonly aborted: PendingEffect[] = [];
+  readonly started: SeenEffect[] = [];
+  readonly aborted: SeenEffect[] = [];
   /** Everything that the root and its turns have emitted. */
   readonly emitted: Payload[] = [];
   /** `close()` was called; it says so again when the session rests. */
@@ -43,6 +38,8 @@ export class Rig {
   error: unknown;
   readonly #bounds: PathBounds;
   readonly #timers = new Map<number, Timer>();
+  /** When effects first reported, by their ids. */
+  readonly #reportedAt = new Map<string, number>();
   #turn: AnyActorRef | undefined;
   #at = 1_000_000;
   #lastTimer = 0;
@@ -92,7 +89,7 @@ export class Rig {
 
   get state(): PathState {
     const { turn } = this;
-    const state = { turn: turn === undefined ? this.#lastEnd : dotted(turn.value), tools: toolStates(turn) };
+    const state = { turn: turn === undefined ? lastEnd(this.emitted) : dotted(turn.value), tools: toolStates(turn) };
     if (this.session === undefined) return state;
     const session = dotted(this.actor.getSnapshot().value);
     return { session, queued: Math.max(0, this.session.queue.length - 1), ...state };
@@ -129,7 +126,7 @@ export class Rig {
         this.#fire(this.#durationTimer, event);
         return;
       case 'model streams':
-        this.#model(event).report(streamed, this.#at);
+        this.#report(this.#model(event), streamed);
         return;
       case 'model actor is in error':
         this.#breakActor(event);
@@ -149,7 +146,7 @@ export class Rig {
     }
     const effect = this.#find((id) => id.includes(`.tool.${number - 1}.`), event);
     if (happening === 'reports') {
-      effect.report('So far, so good.', this.#at);
+      this.#report(effect, 'So far, so good.');
       return;
     }
     const isPreparing = effect.kind === 'prepareTool';
@@ -219,15 +216,13 @@ export class Rig {
   #settle(effect: StartedEffect, result: EffectResult | undefined, event: PathEvent): void {
     if (result === undefined) throw impossible(event, this.state);
     this.pending.delete(effect.id);
-    effect.settle({ ...result, at: this.#at });
+    const reportedAt = this.#reportedAt.get(effect.id);
+    effect.settle({ ...result, at: this.#at, ...(reportedAt !== undefined && { reportedAt }) });
   }
 
-  get #lastEnd(): string {
-    for (const { type } of this.emitted.toReversed()) {
-      if (type === 'turn.completed') return 'done';
-      if (type === 'turn.failed' || type === 'turn.cancelled') return type.slice('turn.'.length);
-    }
-    return 'none';
+  #report(effect: StartedEffect, report: unknown): void {
+    if (!this.#reportedAt.has(effect.id)) this.#reportedAt.set(effect.id, this.#at);
+    effect.report(report, this.#at);
   }
 
   get #retryTimer(): number | undefined {
@@ -276,7 +271,7 @@ export class Rig {
   }
 }
 
-function impossible(event: PathEvent, state: PathState): Error {
+export function impossible(event: PathEvent, state: PathState): Error {
   return new Error(`"${event}" cannot happen: nothing waits for it in turn ${state.turn}.`);
 }
 

@@ -56,7 +56,7 @@ export async function runPath(path: TurnPath, options: RunPathOptions = {}): Pro
         throw new PathError(
           path,
           index,
-          `Step ${index + 1} went another way.\n  expected: ${state}\n  reached:  ${reached}`,
+          `Step ${index + 1} went another way.\n  expected: ${state}\n  reached:  ${reached}${reasonIn(before, after)}`,
         );
       }
       for (const { name, check } of oracles) {
@@ -75,6 +75,12 @@ export async function runPath(path: TurnPath, options: RunPathOptions = {}): Pro
 function reachedBy({ machine }: TurnPath, { state }: Observation): string {
   const { turn, tools } = state;
   return describeState(machine === 'session' ? state : { turn, tools });
+}
+
+/** What was said to have failed meanwhile. */
+function reasonIn(before: Observation, after: Observation): string {
+  const failed = after.events.slice(before.events.length).findLast((event) => 'failure' in event);
+  return failed === undefined ? '' : `\n  because:  ${failed.failure.message}`;
 }
 
 function picture({ steps }: TurnPath, failed: number): string {

@@ -1,8 +1,10 @@
+import { readChart } from '../../inspection/readChart.ts';
 import { sessionMachine } from '../../machines/sessionMachine.ts';
+import { toolCallMachine } from '../../machines/toolCallMachine.ts';
 import { turnMachine } from '../../machines/turnMachine.ts';
 import type { PathSubjectName } from './alphabet.ts';
 import { checkBounds, type PathBounds } from './bounds.ts';
-import { type GraphNode, type PathGraph, walk } from './graph.ts';
+import { type GraphEdge, type GraphNode, type PathGraph, walk } from './graph.ts';
 import { type TurnPath, toPath } from './path.ts';
 import { isPathEvent, type PathEvent } from './pathEvent.ts';
 import type { PathMachine } from './rig.ts';
@@ -19,7 +21,7 @@ export interface TurnPathsOptions extends Partial<PathBounds> {
 
 /** The paths of a machine within bounds, in several selections. */
 export interface TurnPaths {
-  /** A handful of paths that take every transition which can be taken. */
+  /** A handful of paths that take every transition which can be taken, and try every event that a guard refuses. */
   readonly smoke: readonly TurnPath[];
   /** Paths in which everything happens that can happen, in every situation in which it can. */
   readonly edges: readonly TurnPath[];
@@ -49,7 +51,7 @@ export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
     [...ways].map((way) => toPath(eventsOf(way), { machine, root, bounds }));
   return {
     get smoke() {
-      return toPaths(coveringWays(graph, ({ transitions }) => transitions));
+      return toPaths(coveringWays(graph, (edge, from) => transitionsOf(edge, namesOf(from, machine)[0])));
     },
     get edges() {
       return toPaths(coveringWays(graph, ({ event }, { key }) => [`${key} ${event}`]));
@@ -67,14 +69,24 @@ export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
   };
 }
 
+const charts = { session: sessionMachine, turn: turnMachine, toolCall: toolCallMachine } as const;
+
+/** What an edge takes; one that a guard keeps from taking anything counts as well. */
+function transitionsOf({ event, transitions }: GraphEdge, state: string | undefined): readonly string[] {
+  return transitions.length > 0 ? transitions : [`${state} ${event}`];
+}
+
 function eventsOf(way: Way): readonly PathEvent[] {
   return way.map(({ event }) => event);
 }
 
-/** What a state may be called: `working.retrying` or `retrying`. */
 function namesOf({ state }: GraphNode, machine: PathSubjectName): readonly string[] {
   const name = machine === 'session' ? state.session : machine === 'turn' ? state.turn : state.tools[0];
-  if (name === undefined) return [];
+  return name === undefined ? [] : withShort(name);
+}
+
+/** What a state may be called: `working.retrying` or `retrying`. */
+function withShort(name: string): readonly string[] {
   const leaf = name.split('.').at(-1) ?? name;
   return leaf === name ? [name] : [name, leaf];
 }
@@ -87,7 +99,12 @@ function listStates({ nodes }: PathGraph, machine: PathSubjectName): string {
 function without(graph: PathGraph, machine: PathSubjectName, avoid: readonly string[]): PathGraph {
   const nodes = [...graph.nodes.values()];
   const isAvoided = (node: GraphNode) => namesOf(node, machine).some((name) => avoid.includes(name));
-  const known = new Set(nodes.flatMap((node) => namesOf(node, machine)));
+  // a state that cannot be reached within the bounds is avoided already
+  const drawn = readChart(charts[machine]).states.filter(({ type }) => type === 'atomic' || type === 'final');
+  const known = new Set([
+    ...nodes.flatMap((node) => namesOf(node, machine)),
+    ...drawn.flatMap(({ path }) => withShort(path.join('.'))),
+  ]);
   for (const name of avoid) {
     if (known.has(name) || isPathEvent(name)) continue;
     throw new TypeError(`turnPaths(): there is no state or event "${name}" to avoid. ${listStates(graph, machine)}`);

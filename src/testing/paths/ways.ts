@@ -4,7 +4,7 @@ import type { GraphEdge, GraphNode, PathGraph } from './graph.ts';
 export type Way = readonly GraphEdge[];
 
 /** A shortest way to every node that can be reached. */
-export function shortestWays({ start, nodes }: PathGraph): ReadonlyMap<string, Way> {
+function shortestWays({ start, nodes }: PathGraph): ReadonlyMap<string, Way> {
   const ways = new Map<string, Way>([[start.key, []]]);
   for (const [key, way] of ways) {
     for (const edge of nodes.get(key)?.edges ?? []) if (!ways.has(edge.to)) ways.set(edge.to, [...way, edge]);

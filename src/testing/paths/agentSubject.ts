@@ -1,0 +1,123 @@
+import type { InspectionEvent } from 'xstate';
+import { toJson } from '../../json.ts';
+import { checkAgentOptions } from '../../options.ts';
+import { validate } from '../../schema.ts';
+import type { AnyTool } from '../../tool.ts';
+import type { ContractSubject } from '../contractExchange.ts';
+import type { ScriptedCall } from '../scriptedModel.ts';
+import { boundsOf, overspendingUsage, type PathAgentOptions, scripted, tightened } from './agentLimits.ts';
+import { type AgentPlan, type KnownCall, planPath, reasonAgainst } from './agentPlan.ts';
+import { AgentRun } from './agentRun.ts';
+import type { PathBounds } from './bounds.ts';
+import { scriptedVoice } from './modelVoice.ts';
+import type { PathReach, PathSubject } from './observation.ts';
+import type { TurnPath } from './path.ts';
+import type { PathEvent } from './pathEvent.ts';
+import { unsayable, unsayableEvent, wireVoice } from './wireVoice.ts';
+
+export interface AgentSubjectSettings {
+  /** What the model asks for as tool 1, 2, … @default the agent's tools in their order, each with `{}` */
+  readonly calls?: readonly Pick<ScriptedCall, 'name' | 'input'>[];
+  /** What tools return, by name. @default 'Done.' */
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  /** Whether tools that complete really run; all else that happens to tools is played. @default 'scripted' */
+  readonly execute?: 'scripted' | 'real';
+  /** What tools get as `run.context`. @default none */
+  readonly context?: unknown;
+  /** An adapter that asks over real sockets a server which answers as the path says. @default a scripted model */
+  readonly adapter?: ContractSubject;
+  /** Told everything that XState tells of the actors, for `pathCoverage()` among others. */
+  readonly inspect?: (event: InspectionEvent) => void;
+}
+
+/** An agent as a subject. */
+export interface AgentSubject extends PathSubject {
+  /** As far as its own limits allow, around what cannot happen to it. */
+  readonly reach: PathReach;
+  refuses(path: TurnPath): string | undefined;
+}
+
+/**
+ * An agent of yours: its whole session, with everything that createAgent() makes of these options. For every event of a
+ * path the outside is arranged so that it happens, and then the real work is done: the model is called with your
+ * instructions, retries and pricing, calls are checked against the schemas of your tools, tools run with their retries.
+ *
+ * @throws TypeError for options that `createAgent()` would refuse, and for calls of tools that there are not
+ * @example
+ * ```ts
+ * const subject = agentSubject({ tools: [weather] }, { calls: [{ name: 'weather', input: { city: 'Paris' } }] });
+ * describePaths({ describe, test }, { subject });
+ * ```
+ */
+export function agentSubject(options: PathAgentOptions, settings: AgentSubjectSettings = {}): AgentSubject {
+  const { model: identity = scripted, ...others } = options;
+  checkAgentOptions({ ...others, model: { ...identity, stream: () => {} } });
+  const known = knownCalls(options.tools ?? [], settings.calls);
+  const isWire = settings.adapter !== undefined;
+  const plan = (path: TurnPath) => (isWire ? unsayable(path) : undefined) ?? planPath(path, options, known);
+  const bounds = boundsOf(options);
+  const overBudget = overspendingUsage(options);
+  const reasonWhy = (event: PathEvent) =>
+    (isWire ? unsayableEvent(event) : undefined) ?? reasonAgainst(event, options, known, overBudget);
+  return {
+    reach: { ...bounds, avoid: conditionalEvents(bounds).filter((event) => reasonWhy(event) !== undefined) },
+    refuses(path) {
+      const planned = plan(path);
+      return typeof planned === 'string' ? planned : undefined;
+    },
+    async begin(path) {
+      const planned = plan(path);
+      if (typeof planned === 'string') throw new Error(`This path cannot be played on this agent: ${planned}.`);
+      await checkInputs(planned, options.tools ?? []);
+      const { adapter } = settings;
+      const voice = adapter === undefined ? scriptedVoice(planned, identity) : await wireVoice(planned, adapter);
+      return new AgentRun(tightened(options, path.bounds), settings, path, voice);
+    },
+  };
+}
+
+/** What cannot happen to every agent. */
+function conditionalEvents({ tools }: PathBounds): readonly PathEvent[] {
+  const numbers = Array.from({ length: tools }, (_, index) => index + 1);
+  return [
+    'model asks for 1 tool, over budget',
+    'model refuses in a tool call, over budget',
+    'model pauses',
+    'model pauses in a tool call',
+    'model fails, over budget',
+    'model call breaks',
+    'model actor is in error',
+    'time is up',
+    ...numbers.flatMap((number): PathEvent[] => [
+      `tool ${number} is ready`,
+      `tool ${number} is ready, to run alone`,
+      `tool ${number} breaks`,
+    ]),
+  ];
+}
+
+function knownCalls(tools: readonly AnyTool[], calls: AgentSubjectSettings['calls']): readonly KnownCall[] {
+  const asked: NonNullable<typeof calls> = calls ?? tools.map(({ name }) => ({ name }));
+  return asked.map(({ name, input = {} }) => {
+    const tool = tools.find((each) => each.name === name);
+    if (tool === undefined) {
+      const list = tools.length === 0 ? 'It has none.' : `Its tools: ${tools.map((each) => each.name).join(', ')}.`;
+      throw new TypeError(`agentSubject(): \`calls\` names "${name}", which is no tool of the agent. ${list}`);
+    }
+    return { name, input, sequential: tool.sequential ?? false, attempts: tool.retry?.maxAttempts ?? 1 };
+  });
+}
+
+/** @throws TypeError for an input that its tool would refuse */
+async function checkInputs({ calls }: AgentPlan, tools: readonly AnyTool[]): Promise<void> {
+  for (const { name, input, isUnknown } of [...calls.values()].flat()) {
+    const tool = tools.find((each) => each.name === name);
+    if (isUnknown || tool === undefined) continue;
+    const validation = await validate(tool.input, toJson(input));
+    if (validation.valid) continue;
+    throw new TypeError(
+      `agentSubject(): the input ${JSON.stringify(input)} does not fit the schema of tool "${name}": ${validation.reason}. ` +
+        `Say what the model is to ask for: calls: [{ name: '${name}', input: { … } }].`,
+    );
+  }
+}

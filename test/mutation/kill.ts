@@ -1,0 +1,75 @@
+import type { AnyStateMachine } from 'xstate';
+import { sessionMachine } from '../../src/machines/sessionMachine.ts';
+import type { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
+import { turnMachine } from '../../src/machines/turnMachine.ts';
+import {
+  machineSubject,
+  type Oracle,
+  oracles,
+  type PathSubject,
+  type PathSubjectName,
+  runPath,
+  type TurnPath,
+  type TurnPathsOptions,
+  turnPaths,
+} from '../../src/testing/paths/index.ts';
+import { specification } from '../spec/specification.ts';
+import type { Mutant } from './operators.ts';
+
+/** What mutants are tried on: the machines as they are, in several bounds. */
+const bounds: Readonly<Record<PathSubjectName, readonly TurnPathsOptions[]>> = {
+  turn: [{}, { parallelTools: 1, steps: 1 }, { retries: 0, tools: 1 }],
+  toolCall: [{}, { parallelTools: 1, tools: 3 }],
+  session: [{ turns: 3 }],
+};
+
+/** Paths of the machines without a fault: those of `smoke` first, then every edge, short ones before long ones. */
+export class Paths {
+  readonly #paths = new Map<PathSubjectName, readonly TurnPath[]>();
+
+  of(machine: PathSubjectName): readonly TurnPath[] {
+    const known = this.#paths.get(machine);
+    if (known !== undefined) return known;
+    const all = bounds[machine].map((options) => turnPaths({ ...options, machine }));
+    const paths = [
+      ...all.flatMap(({ smoke }) => smoke),
+      ...all.flatMap(({ edges }) => edges).sort((a, b) => a.steps.length - b.steps.length),
+    ];
+    this.#paths.set(machine, paths);
+    return paths;
+  }
+}
+
+const checks: readonly Oracle[] = [...oracles, ...specification().oracles];
+
+/** @returns what noticed the mutant; nothing where every path went on as if nothing were wrong */
+export async function kill(mutant: Mutant, paths: Paths, oracles = checks): Promise<unknown> {
+  try {
+    const machine = mutant.make();
+    for (const [name, subject] of subjectsOf(machine)) {
+      for (const path of paths.of(name)) await runPath(path, { subject, oracles });
+    }
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+/** A machine by itself, and as a child of those around it. */
+function subjectsOf(machine: AnyStateMachine): readonly (readonly [PathSubjectName, PathSubject])[] {
+  const inSession = (turn: typeof turnMachine) => machineSubject(sessionMachine.provide({ actors: { turn } }));
+  if (machine.id === 'session') return [['session', machineSubject(machine as unknown as typeof sessionMachine)]];
+  if (machine.id === 'turn') {
+    const turn = machine as unknown as typeof turnMachine;
+    return [
+      ['turn', machineSubject(turn)],
+      ['session', inSession(turn)],
+    ];
+  }
+  const toolCall = machine as unknown as typeof toolCallMachine;
+  const turn = turnMachine.provide({ actors: { toolCall } });
+  return [
+    ['toolCall', machineSubject(turn)],
+    ['turn', machineSubject(turn)],
+  ];
+}
