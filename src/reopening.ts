@@ -48,9 +48,11 @@ export function lostFailure(sessionId: string, reason: string): Failure {
 export function whatIsLeft(host: Host, resultOf: (effect: StartedEffect) => EffectResult | undefined): string {
   const parts = [...host.effects.values()].map((effect) => {
     if (effect.kind === 'callModel') return 'the model is asked anew';
+    if (effect.kind === 'summarize') return 'the conversation is summarized anew';
     const again = resultOf(effect) === undefined ? 'is run again' : 'was interrupted, which the model is told';
     return `${effect.kind === 'prepareTool' ? 'the preparation of a tool' : `the tool of ${effect.id}`} ${again}`;
   });
   if (host.timers.size > 0) parts.push(`${host.timers.size} timers wait for what is left of their time`);
-  return `The process before this one ended in the middle of a turn: ${parts.join(', ') || 'it begins'}.`;
+  const what = host.turn === undefined ? 'a compaction' : 'a turn';
+  return `The process before this one ended in the middle of ${what}: ${parts.join(', ') || 'it begins'}.`;
 }

@@ -11,8 +11,8 @@ import { describeError, type Failure } from './failure.ts';
 import { type Command, Host, type HostOptions, type Row, refold, type SessionLogic } from './host.ts';
 import { Journal, type StoreWriter } from './journal.ts';
 import type { Json } from './json.ts';
-import { canCompact, defaultCompaction } from './machines/compaction.ts';
-import { createHistory, type History, messagesOf } from './machines/history.ts';
+import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
+import { createHistory, type History, historyState, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
 import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
@@ -233,7 +233,11 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     if (status !== 'idle') return refuse(`Session "${this.id}" is ${status}.`);
     const { compaction } = this.#setup.input.turn ?? {};
     const policy = { ...defaultCompaction, ...(compaction || {}) };
-    if (!canCompact(this.#actor.getSnapshot().context.history, policy)) {
+    const { history } = this.#actor.getSnapshot().context;
+    if (wasInVain(history)) {
+      return refuse(`Session "${this.id}" was shortened ${maxCompactions} times, and no model has answered since.`);
+    }
+    if (!canCompact(history, policy)) {
       return refuse(`Session "${this.id}" has nothing to shorten beyond its last ${policy.keepMessages} messages.`);
     }
     this.#command({ type: 'session.compact', id: newId('compaction') });
@@ -358,6 +362,12 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return this.#driver.host.actor;
   }
 
+  /** Whether anything is at work, or waits for that. */
+  #isBusy(): boolean {
+    const { value } = this.#actor.getSnapshot();
+    return value !== 'idle' && value !== 'closed';
+  }
+
   #currentTurnId(): string | undefined {
     return this.#actor.getSnapshot().context.queue[0]?.turnId;
   }
@@ -395,7 +405,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #command(command: Command): void {
     this.#driver.command(command);
-    this.#setup.onBusy(this, this.#currentTurnId() !== undefined);
+    this.#setup.onBusy(this, this.#isBusy());
   }
 
   #followSignal(turn: Turn<TOutput>, signal: AbortSignal): void {
@@ -458,7 +468,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#notify(event.type, event);
     this.#notify('*', event);
     if (event.type !== 'session.idle') return;
-    this.#setup.onBusy(this, this.#currentTurnId() !== undefined);
+    this.#setup.onBusy(this, this.#isBusy());
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
     this.#whenSafe(() => {
@@ -521,7 +531,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
         usage,
         ...(cost !== undefined && { cost }),
         ...(approvedTools.length > 0 && { approvedTools }),
-        ...(history.compaction !== undefined && { compaction: history.compaction }),
+        ...historyState(history),
       },
     };
   }
@@ -603,7 +613,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       usage,
       ...(cost !== undefined && { cost }),
       ...(approvedTools.length > 0 && { approvedTools }),
-      ...(history.compaction !== undefined && { compaction: history.compaction }),
+      ...historyState(history),
       turns: this.#endedTurns,
       machineVersion,
     };
@@ -684,8 +694,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 }
 
 function pastOf({ messages, state }: StoredSession): Past {
-  const { usage, cost, seq, approvedTools = [], compaction } = state;
-  return { history: createHistory(messages, compaction), usage, cost, approvedTools, seq };
+  const { usage, cost, seq, approvedTools = [] } = state;
+  return { history: createHistory(messages, state), usage, cost, approvedTools, seq };
 }
 
 const accepted: Admission = { accepted: true };

@@ -4,7 +4,7 @@ import type { turnMachine } from './machines/turnMachine.ts';
 
 /** A moment of a session, as JSON; the same wherever sessions are shown. */
 export interface SessionSnapshot {
-  readonly status: 'idle' | 'inTurn' | 'closed';
+  readonly status: 'idle' | 'compacting' | 'inTurn' | 'closed';
   /** Turns that wait behind the running one. */
   readonly queued: number;
   readonly turn?: TurnSnapshot;
@@ -37,6 +37,7 @@ export function snapshotOf(host: Host): SessionSnapshot {
   const session = host.actor.getSnapshot();
   const waiting = session.context.queue.length;
   if (session.value === 'closed') return { status: 'closed', queued: 0 };
+  if (session.value === 'compacting') return { status: 'compacting', queued: waiting };
   const turn = host.turn?.getSnapshot();
   const current = session.context.queue[0];
   if (turn === undefined || current === undefined) return { status: 'idle', queued: waiting };

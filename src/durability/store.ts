@@ -1,6 +1,6 @@
 /** Where sessions are kept: what a store promises, and what goes in and comes out. */
 
-import type { Compaction, Message } from '../messages.ts';
+import type { Compaction, Measured, Message } from '../messages.ts';
 import type { Usage } from '../model.ts';
 
 /** Stores may answer at once or later. */
@@ -117,6 +117,8 @@ export interface SessionState {
   readonly approvedTools?: readonly string[];
   /** What a model is shown of the messages. @default all */
   readonly compaction?: Compaction;
+  /** How large the conversation is for a model. @default not known */
+  readonly measured?: Measured;
   /** How many turns have ended. */
   readonly turns: number;
   /** Of the machines that write the rows after this checkpoint. */

@@ -1,7 +1,8 @@
 import type { CompactionReason } from '../events.ts';
-import type { Message, UserMessage } from '../messages.ts';
-import { type Compaction, type History, messagesOf } from './history.ts';
-import { isLong, messagesForModel } from './modelView.ts';
+import type { Compaction, Message, UserMessage } from '../messages.ts';
+import { type History, messagesOf } from './history.ts';
+import { asShown, isForModel, isLong, messagesForModel } from './modelView.ts';
+import { tokensOf } from './tokens.ts';
 
 /** When and how far a conversation is shortened for the model; the messages themselves stay. */
 export interface CompactionPolicy {
@@ -20,22 +21,12 @@ export const maxCompactions = 2;
 
 /** Part of the threshold that a conversation is shortened to, so that the next step does not begin with another one. */
 const roomLeft = 0.8;
-const charsPerToken = 4;
 
 /** Tokens that the next request takes, about: as the provider counted the last one, and an estimate of what came since. */
 export function estimateTokens(history: History): number {
   const { measured } = history;
   if (measured === undefined) return tokensOf(messagesForModel(history));
-  return measured.tokens + tokensOf(messagesOf(history, measured.length));
-}
-
-/** Tokens of messages, about. */
-export function tokensOf(messages: readonly Message[]): number {
-  let chars = 0;
-  for (const message of messages) {
-    chars += typeof message.content === 'string' ? message.content.length : JSON.stringify(message.content).length;
-  }
-  return Math.ceil(chars / charsPerToken);
+  return measured.tokens + tokensOf(messagesOf(history, measured.length).filter(isForModel));
 }
 
 /** Whether the next request is too large to be tried. */
@@ -45,9 +36,14 @@ export function isTooLong(history: History, { threshold, contextWindow }: Compac
 
 /** Whether a compaction would leave less than there is, and has not been tried in vain. */
 export function canCompact(history: History, policy: CompactionPolicy): boolean {
-  if ((history.compaction?.unproven ?? 0) >= maxCompactions) return false;
+  if (wasInVain(history)) return false;
   const from = keptFrom(history, policy);
   return removed(history, from).length > 0 || hasOutputs(history, from);
+}
+
+/** Whether as many compactions as may be have not led to a model call that succeeded. */
+export function wasInVain({ compaction }: History): boolean {
+  return (compaction?.unproven ?? 0) >= maxCompactions;
 }
 
 /** The first of the latest messages: those after it stay. A result never stays without its call. */
@@ -57,13 +53,20 @@ export function keptFrom(history: History, { keepMessages }: CompactionPolicy): 
   return from;
 }
 
-/** The messages that go when those from there on stay: neither system messages nor the first user message are among them. */
+/**
+ * The messages that go when those from there on stay, as the model was shown them: neither system messages nor the first
+ * user message are among them.
+ */
 export function removed(history: History, from: number): readonly Message[] {
-  const before = history.compaction?.from ?? 0;
+  const { log, compaction } = history;
   const first = firstUserMessage(history);
-  return history.log
-    .slice(before, Math.max(before, from))
-    .filter((message) => message.role !== 'system' && message !== first);
+  const gone: Message[] = [];
+  for (let index = compaction?.from ?? 0; index < from; index += 1) {
+    const message = log[index];
+    if (message === undefined || message.role === 'system' || message === first || !isForModel(message)) continue;
+    gone.push(asShown(message, index, compaction));
+  }
+  return gone;
 }
 
 /** The history with old outputs of tools replaced by a marker. */
@@ -81,13 +84,7 @@ export function summarize(history: History, from: number, text: string, id: stri
 export function isMaskingEnough(history: History, policy: CompactionPolicy, reason: CompactionReason): boolean {
   if (reason !== 'threshold' || policy.contextWindow === undefined) return false;
   const masked = maskOutputs(history, keptFrom(history, policy));
-  return sizeAfter(history, masked) <= policy.threshold * roomLeft * policy.contextWindow;
-}
-
-/** Tokens of a history made of another one, measured as far as that one was. */
-export function sizeAfter(before: History, after: History): number {
-  const saved = tokensOf(messagesForModel(before)) - tokensOf(messagesForModel(after));
-  return Math.max(0, estimateTokens(before) - saved);
+  return estimateTokens(masked) <= policy.threshold * roomLeft * policy.contextWindow;
 }
 
 function hasOutputs(history: History, from: number): boolean {
@@ -101,11 +98,21 @@ function firstUserMessage({ log }: History): Message | undefined {
   return log.find(({ role }) => role === 'user');
 }
 
-/** What was measured was another request. */
-function changed(
-  { log, length, compaction }: History,
-  change: Pick<Compaction, 'maskedBefore'> & Partial<Compaction>,
-): History {
+function changed(history: History, change: Pick<Compaction, 'maskedBefore'> & Partial<Compaction>): History {
+  const { log, length, compaction } = history;
   const unproven = (compaction?.unproven ?? 0) + 1;
-  return { log, length, compaction: { from: 0, ...compaction, ...change, unproven } };
+  const after: History = { log, length, compaction: { from: 0, ...compaction, ...change, unproven } };
+  if (history.measured === undefined) return after;
+  return { ...after, measured: { tokens: tokensLeft(history, after), length } };
+}
+
+/**
+ * What was measured counts more than messages: instructions and tools, which stay. Where it is less than the estimate,
+ * the estimate is too high, and so is what it says of the difference.
+ */
+function tokensLeft(before: History, after: History): number {
+  const tokens = estimateTokens(before);
+  const estimated = tokensOf(messagesForModel(before));
+  const saved = estimated - tokensOf(messagesForModel(after));
+  return Math.round(tokens - saved * Math.min(1, tokens / Math.max(1, estimated)));
 }

@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate';
 import { effect, type Settled } from '../effects.ts';
 import type { CompactionReason } from '../events.ts';
 import { createFailure, type Failure } from '../failure.ts';
-import type { Message } from '../messages.ts';
+import { type Message, textOf } from '../messages.ts';
 import { addUsage, noUsage, type Usage } from '../model.ts';
 import { addCost } from './budget.ts';
 import {
@@ -12,7 +12,6 @@ import {
   keptFrom,
   maskOutputs,
   removed,
-  sizeAfter,
   summarize,
 } from './compaction.ts';
 import type { SummarizeInput, SummarizeOutput } from './contracts.ts';
@@ -72,18 +71,18 @@ export const compactionMachine = setup({
   guards: {
     isMaskingEnough: ({ context: { history, policy, reason } }) => isMaskingEnough(history, policy, reason),
     isNothingRemoved: ({ context: { history, from } }) => removed(history, from).length === 0,
-    hasSummary: (_, { output }: Summarized) => textOf(output) !== undefined,
+    hasSummary: (_, { output }: Summarized) => summaryOf(output) !== undefined,
   },
   actions: {
     maskOutputs: assign(({ context: { history, from } }) => ({ shortened: maskOutputs(history, from) })),
     keepSummary: assign(({ context }, { output }: Summarized) => ({
       ...paid(context, output),
-      shortened: summarize(context.history, context.from, `${heading}${textOf(output) ?? ''}`, summaryId(context)),
+      shortened: summarize(context.history, context.from, `${heading}${summaryOf(output) ?? ''}`, summaryId(context)),
     })),
     dropOldest: assign(({ context }, { output }: Summarized) => ({
       ...paid(context, output),
       failure: failureOf(output),
-      shortened: summarize(context.history, context.from, notice, summaryId(context)),
+      shortened: summarize(context.history, context.from, noticeFor(context.history), summaryId(context)),
     })),
   },
 }).createMachine({
@@ -149,6 +148,13 @@ const heading = 'Summary of the conversation so far, whose messages are left out
 const notice =
   'Earlier messages of this conversation are left out here for lack of space. Ask for what you need to know of them.';
 
+/** What the messages left out before came to is not lost with the new ones. */
+function noticeFor({ compaction }: History): string {
+  const before = compaction?.summary === undefined ? '' : textOf(compaction.summary);
+  if (before.endsWith(notice)) return before;
+  return before === '' ? notice : `${before}\n\n${notice}`;
+}
+
 function summaryId({ id }: CompactionContext): string {
   return `${id}.summary`;
 }
@@ -158,7 +164,7 @@ function messagesToSummarize({ history, from }: CompactionContext): readonly Mes
   return [...(summary === undefined ? [] : [summary]), ...removed(history, from)];
 }
 
-function textOf({ value }: Settled<SummarizeOutput>): string | undefined {
+function summaryOf({ value }: Settled<SummarizeOutput>): string | undefined {
   return value?.type === 'summarized' && value.text.trim() !== '' ? value.text : undefined;
 }
 
@@ -190,7 +196,7 @@ function outputOf({
     cost,
     at,
     tokensBefore: estimateTokens(history),
-    tokensAfter: sizeAfter(history, shortened),
+    tokensAfter: estimateTokens(shortened),
     removed: removed(history, from).length,
   };
 }

@@ -1,14 +1,5 @@
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyMachineSnapshot } from 'xstate';
-import type {
-  AgentEmitted,
-  Payload,
-  TurnApprove,
-  TurnDeny,
-  TurnExtend,
-  TurnResolveTool,
-  TurnResume,
-  TurnStart,
-} from '../events.ts';
+import type { AgentEmitted, Payload, TurnStart } from '../events.ts';
 import type { Failure } from '../failure.ts';
 import type { Json } from '../json.ts';
 import type { Usage } from '../model.ts';
@@ -24,6 +15,7 @@ export interface AgentTurnInput {
   readonly sessionId: string;
   /** How many agents are around it. */
   readonly depth: number;
+  readonly start: TurnStart;
 }
 
 /** How the turn of a sub-agent ended. */
@@ -38,9 +30,6 @@ export type AgentTurnOutput = {
   | { readonly status: 'cancelled' }
 );
 
-/** What is said to the turn of a sub-agent. */
-export type AgentTurnEvent = TurnStart | TurnApprove | TurnDeny | TurnResolveTool | TurnExtend | TurnResume;
-
 /** The turns of an agent that others call: a turn machine, and what it is given. */
 export interface SubAgentParts extends SubAgent {
   readonly turn: AnyActorLogic;
@@ -52,14 +41,20 @@ export interface SubAgentParts extends SubAgent {
  * invoked it, as `agent.emitted`.
  */
 export function delegation(agents: ReadonlyMap<string, SubAgentParts>): AnyActorLogic {
+  const starts = new WeakMap<AnyActorRef, TurnStart>();
   return {
-    getInitialSnapshot: (scope, { tool, ...input }: AgentTurnInput) => {
+    getInitialSnapshot: (scope, { tool, start, ...input }: AgentTurnInput) => {
+      starts.set(scope.self, start);
       const agent = agents.get(tool);
       if (agent === undefined) throw new Error(`The agent of "${tool}" is not provided: use services({ tools }).`);
       return agent.turn.getInitialSnapshot(relaying(scope), { ...agent.input, ...input });
     },
     transition: (snapshot, event, scope) => machineOf(snapshot).transition(snapshot, event, relaying(scope)),
-    start: (snapshot, scope) => machineOf(snapshot).start?.(snapshot, relaying(scope)),
+    start: (snapshot, scope) => {
+      machineOf(snapshot).start?.(snapshot, relaying(scope));
+      const start = starts.get(scope.self);
+      if (start !== undefined) scope.self.send(start);
+    },
     getPersistedSnapshot: (snapshot, options) => machineOf(snapshot).getPersistedSnapshot(snapshot, options),
   };
 }

@@ -24,14 +24,14 @@ import {
   compactionEnded,
   compactionMachine,
 } from './compactionMachine.ts';
-import { append, type Compaction, createHistory, emptyHistory, type History } from './history.ts';
+import { append, createHistory, emptyHistory, type History, type HistoryState } from './history.ts';
 import { notesAfter } from './notes.ts';
 import { defaultLimits, maxIterations } from './policies.ts';
 import { theEvent } from './theEvent.ts';
 import { type TurnMachineInput, type TurnOutput, turnMachine } from './turnMachine.ts';
 
 /** What a session is given when it is made. */
-export interface SessionMachineInput {
+export interface SessionMachineInput extends HistoryState {
   readonly sessionId: string;
   /** The conversation so far. @default none */
   readonly history?: History | readonly Message[];
@@ -41,8 +41,6 @@ export interface SessionMachineInput {
   readonly approvedTools?: readonly string[];
   /** Whether a cancelled turn leaves notes that tell the model so. @default true */
   readonly cancelNotes?: boolean;
-  /** What a model is shown of `history`, where that is not all. */
-  readonly compaction?: Compaction;
   /** Of the turns before. @default none */
   readonly usage?: Usage;
   readonly cost?: number | undefined;
@@ -192,7 +190,7 @@ export const sessionMachine = setup({
     sessionId: input.sessionId,
     turn: input.turn ?? {},
     cancelNotes: input.cancelNotes ?? true,
-    history: toHistory(input.history, input.compaction),
+    history: toHistory(input),
     queue: [],
     steering: [],
     approvedTools: input.approvedTools ?? [],
@@ -234,7 +232,10 @@ export const sessionMachine = setup({
       },
       on: {
         'session.send': { actions: { type: 'enqueueTurn', params: theEvent } },
-        'session.steer': { actions: { type: 'enqueueTurn', params: theEvent } },
+        'session.steer': [
+          { guard: 'isAnyWaiting', actions: { type: 'keepSteering', params: theEvent } },
+          { actions: { type: 'enqueueTurn', params: theEvent } },
+        ],
         'session.cancel': {
           guard: { type: 'isAimed', params: theEvent },
           actions: { type: 'cancelWaiting', params: theEvent },
@@ -337,9 +338,9 @@ export const sessionMachine = setup({
 
 const closing = 'The session was closed.';
 
-function toHistory(history: History | readonly Message[] | undefined, compaction: Compaction | undefined): History {
+function toHistory({ history, ...state }: SessionMachineInput): History {
   if (history === undefined) return emptyHistory;
-  return 'log' in history ? history : createHistory(history, compaction);
+  return 'log' in history ? history : createHistory(history, state);
 }
 
 /** What the compaction between turns is given. */

@@ -11,7 +11,6 @@ import type {
   ToolDeny,
   ToolEmitted,
   ToolForward,
-  ToolGrant,
   ToolGuarded,
   ToolOutcome,
   ToolPrepared,
@@ -118,12 +117,6 @@ export const toolCallMachine = setup({
     keepOutcome: assign((_, { output }: Executed) => ({ outcome: outcomeOf(output), endedAt: output.at })),
     keepDelay: assign((_, { output }: Executed) => ({
       retryDelayMs: output.value?.type === 'failed' ? output.value.delayMs : 0,
-    })),
-    startAgent: sendTo('agent', ({ context }, { at }: ToolGrant) => ({
-      type: 'turn.start' as const,
-      turnId: agentTurnId(context),
-      message: userMessage(context.agent?.prompt ?? '', `${agentTurnId(context)}.input`),
-      at,
     })),
     passToAgent: sendTo('agent', (_, { event }: ToolForward) => event),
     reportAgent: sendParent(
@@ -276,14 +269,7 @@ export const toolCallMachine = setup({
       description: 'Ready; waits for the turn to ask for approval, to grant a slot, or to ask the client.',
       on: {
         'tool.ask': { target: 'awaitingApproval', actions: { type: 'awaitAnswer', params: theEvent } },
-        'tool.grant': [
-          {
-            guard: 'isForAgent',
-            target: 'delegating',
-            actions: { type: 'startAgent', params: theEvent },
-          },
-          { target: 'executing' },
-        ],
+        'tool.grant': [{ guard: 'isForAgent', target: 'delegating' }, { target: 'executing' }],
         'tool.request': 'awaitingResult',
       },
     },
@@ -356,10 +342,16 @@ export const toolCallMachine = setup({
       invoke: {
         id: 'agent',
         src: 'agentTurn',
-        input: ({ context }: { readonly context: ToolCallContext }): AgentTurnInput => ({
+        input: ({ context, event }: InvokeArgs): AgentTurnInput => ({
           tool: context.call.toolName,
           sessionId: context.sessionId,
           depth: (context.depth ?? 0) + 1,
+          start: {
+            type: 'turn.start',
+            turnId: agentTurnId(context),
+            message: userMessage(context.agent?.prompt ?? '', `${agentTurnId(context)}.input`),
+            at: event.type === 'tool.grant' ? event.at : 0,
+          },
         }),
         onDone: [
           {
@@ -398,6 +390,11 @@ export const toolCallMachine = setup({
 
 export interface Prepared {
   readonly output: Settled<PrepareToolOutput>;
+}
+/** An actor of any kind is given anything, so XState does not say it. */
+interface InvokeArgs {
+  readonly context: ToolCallContext;
+  readonly event: ToolCallInputEvent;
 }
 export interface Delegated {
   readonly output: AgentTurnOutput;

@@ -262,6 +262,12 @@ export function compactionReason({ current }: TurnContext): 'threshold' | 'overf
   return current.hasOverflowed ? 'overflow' : 'threshold';
 }
 
+/** When and how far the turn compacts. What no guardrail has seen yet stays: no model may read it before. */
+export function compactionPolicy({ settings, unseen }: TurnContext): CompactionPolicy | false {
+  const { compaction } = settings;
+  return compaction && { ...compaction, keepMessages: Math.max(compaction.keepMessages, unseen.length) };
+}
+
 /** What the compaction before a step, or in its middle, is given. */
 export function compactionInput(context: TurnContext): CompactionMachineInput {
   const { turnId, step, current, history, settings } = context;
@@ -270,7 +276,7 @@ export function compactionInput(context: TurnContext): CompactionMachineInput {
     sessionId: settings.sessionId,
     reason: compactionReason(context),
     history,
-    policy: settings.compaction || defaultCompaction,
+    policy: compactionPolicy(context) || defaultCompaction,
     stallTimeoutMs: settings.limits.stallTimeoutMs,
   };
 }

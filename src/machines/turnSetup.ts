@@ -55,6 +55,7 @@ import { answerReports } from './reports.ts';
 import { toolCallMachine } from './toolCallMachine.ts';
 import { grantable } from './toolSlots.ts';
 import {
+  compactionPolicy,
   compactionReason,
   endingOf,
   failureOf,
@@ -127,16 +128,15 @@ export const turnSetup = setup({
     needsLeaveToSpend: ({ context }) => isSoftlyOverspent(context),
     cannotAffordStep: ({ context: { settings, totals } }) =>
       overspent(settings.limits, totals.usage, totals.cost) !== undefined,
-    needsCompaction: ({ context: { history, settings } }) =>
-      settings.compaction !== false &&
-      isTooLong(history, settings.compaction) &&
-      canCompact(history, settings.compaction),
-    mayCompact: ({ context: { history, settings, current } }, { output }: Called) =>
-      output.value?.type === 'trouble' &&
-      output.value.failure.type === 'context_overflow' &&
-      settings.compaction !== false &&
-      !current.hasOverflowed &&
-      canCompact(history, settings.compaction),
+    needsCompaction: ({ context }) => {
+      const policy = compactionPolicy(context);
+      return policy !== false && isTooLong(context.history, policy) && canCompact(context.history, policy);
+    },
+    mayCompact: ({ context }, { output }: Called) => {
+      if (output.value?.type !== 'trouble' || output.value.failure.type !== 'context_overflow') return false;
+      const policy = compactionPolicy(context);
+      return policy !== false && !context.current.hasOverflowed && canCompact(context.history, policy);
+    },
     needsPreparation: ({ context }) => context.settings.preparesSteps && context.current.plan === undefined,
     isPrepared: (_, { output }: Prepared) => output.value?.type === 'ready',
     isInputDenied: (_, { output }: Prepared) => output.value?.type === 'denied',

@@ -3,6 +3,7 @@ import { parseModelJson, toJson } from '../json.ts';
 import type { CheckOutputInput, CheckOutputOutput } from '../machines/contracts.ts';
 import { type Schema, validate } from '../schema.ts';
 import { Retry, type Run } from '../tool.ts';
+import { callUser } from './callUser.ts';
 import { describeRun } from './describeRun.ts';
 
 /**
@@ -33,8 +34,9 @@ export function checkOutput({ output, validateOutput, outputs, context }: CheckO
     const read = schema === undefined ? { value: text } : await readAs(schema, text);
     if ('hint' in read) return { type: 'rejected', hint: read.hint };
     try {
-      const corrected = await validateOutput?.(read.value as never, describeRun(scope, context) as Run<never>);
-      return { type: 'accepted', output: toJson(corrected ?? read.value, 'the output') };
+      const run = describeRun(scope, context) as Run<never>;
+      const corrected = await callUser('validateOutput', () => validateOutput?.(read.value as never, run));
+      return { type: 'accepted', output: toJson(corrected === undefined ? read.value : corrected, 'the output') };
     } catch (error) {
       if (error instanceof Retry) return { type: 'rejected', hint: error.hint };
       throw error;

@@ -10,6 +10,7 @@ import type {
 import { textOf, type UserMessage } from '../messages.ts';
 import type { Model, ToolChoice } from '../model.ts';
 import type { AnyTool, Run } from '../tool.ts';
+import { callUser } from './callUser.ts';
 import { describeRun } from './describeRun.ts';
 import { ask, type Guardrails } from './guardrails.ts';
 import type { Toolbox } from './toolbox.ts';
@@ -108,11 +109,11 @@ async function planStep(
   { instructions, prepareStep }: PrepareStepOptions,
   run: Run,
 ): Promise<StepPlan> {
-  const options = await named('prepareStep', () => prepareStep?.(run as Run<never>));
+  const options = await callUser('prepareStep', () => prepareStep?.(run as Run<never>));
   const text =
     options?.instructions ??
     (typeof instructions === 'function'
-      ? await named('instructions', () => instructions(run as Run<never>))
+      ? await callUser('instructions', () => instructions(run as Run<never>))
       : instructions);
   const tools = options?.tools?.map((tool) => nameOf(tool, toolbox));
   const plan: StepPlan = {
@@ -125,14 +126,6 @@ async function planStep(
   };
   if (options?.model !== undefined) models.set(plan, options.model);
   return plan;
-}
-
-async function named<T>(name: string, call: () => T | Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw new Error(`\`${name}\` threw: ${describeError(error).message}`, { cause: error });
-  }
 }
 
 function nameOf(tool: string | AnyTool, { byName }: Toolbox): string {

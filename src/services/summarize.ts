@@ -1,10 +1,11 @@
 import { effect } from '../effects.ts';
 import type { SummarizeInput, SummarizeOutput } from '../machines/contracts.ts';
-import { type Message, textOf } from '../messages.ts';
+import type { AssistantPart, FilePart, Message, ToolOutput, ToolResultPart } from '../messages.ts';
 import type { Model, ModelRequest } from '../model.ts';
 import { AnswerBuilder, answerFailures } from './answer.ts';
 import { type Pricing, price } from './callModel.ts';
 import { readAnswer } from './readAnswer.ts';
+import { cut } from './toolOutput.ts';
 
 export interface SummarizeOptions {
   /** Who answers in the turns. */
@@ -23,6 +24,9 @@ export interface SummarizeOptions {
 const defaultPrompt = `You summarize the earlier part of a conversation between a user and an assistant, for the assistant to go on without it.
 Keep what was decided and why, what is still to be done, what was found out, and the exact names of files, people and things.
 Leave out greetings and whatever has become irrelevant. Write in the language of the conversation, in the third person, without a preface.`;
+
+/** Of the input or the output of one call. */
+const maxChars = 2_000;
 
 /** One attempt to summarize messages, as an actor. */
 export function summarize({ model: modelOfTurns, compaction, pricing }: SummarizeOptions) {
@@ -56,22 +60,30 @@ function createRequest({ id, messages }: SummarizeInput, prompt: string): ModelR
   };
 }
 
+/** What is long is cut: otherwise it would fill the request that is to make room. */
 function written(message: Message): string {
-  if (message.role === 'tool') {
-    const results = message.content.map(({ toolName, output }) => {
-      return `${toolName}: ${typeof output.value === 'string' ? output.value : JSON.stringify(output.value)}`;
-    });
-    return `[tool results]\n${results.join('\n')}`;
+  const lines = message.role === 'system' ? [message.content] : message.content.map(writtenPart);
+  return [message.role === 'tool' ? '[tool results]' : `[${message.role}]`, ...lines]
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+function writtenPart(part: AssistantPart | FilePart | ToolResultPart): string {
+  switch (part.type) {
+    case 'text':
+      return part.text;
+    case 'file':
+      return `(file ${part.name ?? part.mediaType})`;
+    case 'tool-call':
+      return `(calls ${part.toolName} ${cut(JSON.stringify(part.input), maxChars)})`;
+    case 'tool-result':
+      return `${part.toolName}: ${cut(writtenOutput(part.output), maxChars)}`;
+    default:
+      return '';
   }
-  const calls =
-    message.role === 'assistant'
-      ? message.content.flatMap((part) =>
-          part.type === 'tool-call' ? [`(calls ${part.toolName} ${JSON.stringify(part.input)})`] : [],
-        )
-      : [];
-  const files =
-    message.role === 'user'
-      ? message.content.flatMap((part) => (part.type === 'file' ? [`(file ${part.name ?? part.mediaType})`] : []))
-      : [];
-  return [`[${message.role}]`, textOf(message), ...calls, ...files].filter((line) => line !== '').join('\n');
+}
+
+function writtenOutput({ type, value }: ToolOutput): string {
+  if (type === 'content') return value.map(writtenPart).join('\n');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

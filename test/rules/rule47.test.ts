@@ -1,9 +1,10 @@
 import { agentTool, createAgent, defineTool, type TurnEvent } from 'turnchart';
-import { memoryStore } from 'turnchart/durability';
-import { SimulatedClock, scriptedModel } from 'turnchart/testing';
+import type { Store } from 'turnchart/durability';
+import { type Script, SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
+import { fragileStore } from '../durability/fragileStore.ts';
 import { ofType, record } from './support.ts';
-import { gate, tool } from './toolSupport.ts';
+import { tool } from './toolSupport.ts';
 
 describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool call whose child is a turn of another agent: its usage counts, cancel reaches it, its events arrive as `agent.event`, it survives a restart like the turn itself; nesting at most 4 deep.', () => {
   const ask = (prompt = 'Find it.') => ({ calls: [{ name: 'research', input: { prompt } }] });
@@ -128,37 +129,26 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
   });
 
   it('goes on after a restart', async () => {
-    const store = memoryStore();
+    const { store, until, changes } = fragileStore();
     const clock = new SimulatedClock();
-    const working = gate<string>();
-    const slow = defineTool({
-      name: 'slow',
-      input: { jsonSchema: { type: 'object' } },
-      idempotent: true,
-      execute: () => working.promise,
-    });
-    const inner = scriptedModel([{ calls: [{ name: 'slow' }] }, 'Found it.']);
-    const outer = scriptedModel([ask(), 'It is found.']);
-    const agent = () =>
-      createAgent({
-        model: outer,
-        tools: [research(createAgent({ model: inner, tools: [slow] }))],
-        store,
-        clock,
-      });
-    const before = agent().session({ id: 's' });
-    before.send('go');
+    const open = (found: Store, inner: readonly Script[], outer: readonly Script[], execute: () => unknown) => {
+      const input = { jsonSchema: { type: 'object' } } as const;
+      const slow = defineTool({ name: 'slow', input, idempotent: true, execute });
+      const models = { inner: scriptedModel(inner), outer: scriptedModel(outer) };
+      const tools = [research(createAgent({ model: models.inner, tools: [slow] }))];
+      const session = createAgent({ model: models.outer, tools, store: found, clock }).session({ id: 's' });
+      return { session, models, events: record(session) };
+    };
+    const before = open(store, [{ calls: [{ name: 'slow' }] }], [ask()], () => new Promise(() => {}));
+    before.session.send('go');
     await clock.advance(0);
-    expect(before.snapshot.turn?.tools).toMatchObject([{ agent: { tools: [{ state: 'executing' }] } }]);
-    store.forget('s');
-    const after = agent().session({ id: 's' });
-    const events = record(after);
-    working.open('there');
-    await clock.advance(0);
-    await clock.advance(0);
-    expect(ofType(events, 'turn.completed')).toMatchObject([{ text: 'It is found.' }]);
-    expect(inner.requests).toHaveLength(2);
-    expect(outer.requests).toHaveLength(2);
+    expect(before.session.snapshot.turn?.tools).toMatchObject([{ agent: { tools: [{ state: 'executing' }] } }]);
+
+    const after = open(await until(changes.length), ['Found it.'], ['It is found.'], () => 'there');
+    await clock.advance(10);
+    expect(ofType(after.events, 'turn.completed')).toMatchObject([{ text: 'It is found.' }]);
+    expect(after.models.inner.requests[0]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
+    expect(after.models.outer.requests).toHaveLength(1);
   });
 });
 
