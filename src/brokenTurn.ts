@@ -75,7 +75,13 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
   } else if (begun.calls.length > 0) {
     for (const { call, state } of begun.calls) {
       const { toolCallId, toolName } = call;
-      if (state !== 'settled') say({ type: 'tool.cancelled', toolCallId, toolName, started: state === 'executing' });
+      if (state !== 'settled')
+        say({
+          type: 'tool.cancelled',
+          toolCallId,
+          toolName,
+          started: state === 'executing' || state === 'awaitingAgent',
+        });
     }
     history = append(history, resultsMessage(`${turnId}.${begun.step}.results`, begun.calls));
     say({ type: 'messages.updated', added: 1, removed: 0, length: history.length });

@@ -676,6 +676,12 @@ export interface ToolApproved {
 export interface ToolBegan {
   readonly type: 'tool.began';
 }
+/** The sub-agent that works on a call waits for people, or does so no longer. */
+export interface ToolAgentWaits {
+  readonly type: 'tool.agentWaits' | 'tool.agentGoesOn';
+  readonly index: number;
+  readonly at: number;
+}
 /** A sub-agent that works on the call has said something. */
 export interface ToolEmitted {
   readonly type: 'tool.emitted';
@@ -744,6 +750,7 @@ export type TurnInputEvent =
   | ToolPrepared
   | ToolApproved
   | ToolBegan
+  | ToolAgentWaits
   | ToolEmitted
   | ToolProgressed
   | ToolAttemptFailed
@@ -760,6 +767,11 @@ export interface ToolGrant {
 export interface ToolForward {
   readonly type: 'tool.forward';
   readonly event: TurnApprove | TurnDeny | TurnResolveTool | TurnExtend | TurnResume;
+}
+/** The turn of the sub-agent waits for people, or does so no longer. */
+export interface AgentWaits {
+  readonly type: 'agent.waits' | 'agent.goesOn';
+  readonly at: number;
 }
 /** The sub-agent that works on the call has said something. */
 export interface AgentEmitted {
@@ -813,6 +825,7 @@ export type ToolCallInputEvent =
   | ToolDeny
   | ToolExpire
   | ToolForward
+  | AgentWaits
   | AgentEmitted
   | ToolGrant
   | ToolTell

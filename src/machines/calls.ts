@@ -80,15 +80,17 @@ export function waitsForPeople(calls: readonly CallRecord[]): boolean {
   let waits = false;
   for (const { state } of calls) {
     if (state === 'settled') continue;
-    if (state !== 'awaitingApproval' && state !== 'awaitingResult') return false;
+    if (!people.has(state)) return false;
     waits = true;
   }
   return waits;
 }
 
+const people: ReadonlySet<CallRecord['state']> = new Set(['awaitingApproval', 'awaitingResult', 'awaitingAgent']);
+
 /** Whether clients are all that is waited for. */
 export function waitsForClients(calls: readonly CallRecord[]): boolean {
-  return waitsForPeople(calls) && calls.every(({ state }) => state !== 'awaitingApproval');
+  return waitsForPeople(calls) && calls.every(({ state }) => state === 'settled' || state === 'awaitingResult');
 }
 
 /** The records with one of them changed. */
@@ -130,7 +132,7 @@ interface Closing {
 }
 
 function closing(state: CallRecord['state']): Closing {
-  if (state === 'executing') {
+  if (state === 'executing' || state === 'awaitingAgent') {
     return closed(
       'interrupted',
       'Interrupted: the turn ended while this tool was running. It may have taken effect; check before repeating it.',

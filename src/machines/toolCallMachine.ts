@@ -2,6 +2,8 @@ import { assign, cancel, enqueueActions, sendParent, sendTo, setup } from 'xstat
 import { effect, type Settled } from '../effects.ts';
 import type {
   AgentEmitted,
+  AgentWaits,
+  ToolAgentWaits,
   ToolApprove,
   ToolApproved,
   ToolAsk,
@@ -119,6 +121,13 @@ export const toolCallMachine = setup({
       retryDelayMs: output.value?.type === 'failed' ? output.value.delayMs : 0,
     })),
     passToAgent: sendTo('agent', (_, { event }: ToolForward) => event),
+    reportWaiting: sendParent(
+      ({ context }, { type, at }: AgentWaits): ToolAgentWaits => ({
+        type: type === 'agent.waits' ? 'tool.agentWaits' : 'tool.agentGoesOn',
+        index: context.index,
+        at,
+      }),
+    ),
     reportAgent: sendParent(
       ({ context }, { payload }: AgentEmitted): ToolEmitted => ({
         type: 'tool.emitted',
@@ -366,6 +375,8 @@ export const toolCallMachine = setup({
       on: {
         'tool.tell': { actions: 'reportBegan' },
         'tool.forward': { actions: { type: 'passToAgent', params: theEvent } },
+        'agent.waits': { actions: { type: 'reportWaiting', params: theEvent } },
+        'agent.goesOn': { actions: { type: 'reportWaiting', params: theEvent } },
         'agent.emitted': { actions: { type: 'reportAgent', params: theEvent } },
       },
     },

@@ -1,6 +1,9 @@
 /** What is needed of a tool call to decide whether it may start. */
 export interface WaitingCall {
-  /** `undecided` and `awaitingApproval` wait for a person, `clientSide` and `awaitingResult` for a client. */
+  /**
+   * `undecided` and `awaitingApproval` wait for a person, `clientSide` and `awaitingResult` for a client, and
+   * `awaitingAgent` for whoever a sub-agent waits for; it keeps its slot.
+   */
   readonly state:
     | 'preparing'
     | 'undecided'
@@ -9,6 +12,7 @@ export interface WaitingCall {
     | 'awaitingResult'
     | 'queued'
     | 'executing'
+    | 'awaitingAgent'
     | 'settled';
   readonly sequential: boolean;
 }
@@ -23,7 +27,7 @@ export function grantable(calls: readonly WaitingCall[], maxParallelTools: numbe
   let running = 0;
   let alone = false;
   for (const call of calls) {
-    if (call.state !== 'executing') continue;
+    if (call.state !== 'executing' && call.state !== 'awaitingAgent') continue;
     running += 1;
     alone ||= call.sequential;
   }

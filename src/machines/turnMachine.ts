@@ -292,6 +292,8 @@ export const turnMachine = turnSetup.createMachine({
                 'requestResults',
               ],
             },
+            'tool.agentWaits': { actions: { type: 'keepWaiting', params: theEvent } },
+            'tool.agentGoesOn': { actions: { type: 'keepWaiting', params: theEvent } },
             'tool.emitted': { actions: { type: 'tellAgent', params: theEvent } },
             'turn.approve': {
               actions: [

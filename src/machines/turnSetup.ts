@@ -1,9 +1,11 @@
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import { effect, type Settled } from '../effects.ts';
 import type {
+  AgentWaits,
   AnswerPart,
   ModelParts,
   Payload,
+  ToolAgentWaits,
   ToolApproved,
   ToolAttemptFailed,
   ToolEmitted,
@@ -516,6 +518,10 @@ export const turnSetup = setup({
     tellGuards: enqueueActions(({ enqueue }, { reports }: ToolGuarded) => {
       for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
     }),
+    keepWaiting: assign(({ context }, { type, index, at }: ToolAgentWaits) => ({
+      now: at,
+      calls: changeCall(context.calls, index, { state: type === 'tool.agentWaits' ? 'awaitingAgent' : 'executing' }),
+    })),
     tellAgent: emit(({ context }, { index, event }: ToolEmitted) => ({
       type: 'agent.event' as const,
       toolCallId: namesOf(context, index).toolCallId,
@@ -524,7 +530,9 @@ export const turnSetup = setup({
     passToAgents: enqueueActions(({ context, enqueue }, event: ToolForward['event']) => {
       if ('toolCallId' in event && context.calls.some(({ call }) => call.toolCallId === event.toolCallId)) return;
       for (const [index, { state }] of context.calls.entries()) {
-        if (state === 'executing') enqueue.sendTo(toolActorId(index), { type: 'tool.forward', event });
+        if (state === 'executing' || state === 'awaitingAgent') {
+          enqueue.sendTo(toolActorId(index), { type: 'tool.forward', event });
+        }
       }
     }),
     tellProgress: emit(({ context }, { index, text }: ToolProgressed) => ({
@@ -675,12 +683,19 @@ export const turnSetup = setup({
         },
       };
     }),
-    pauseClock: enqueueActions(({ context: { clock, now }, enqueue }) => {
+    // whoever is around this turn waits as well
+    pauseClock: enqueueActions(({ context: { clock, now, settings }, enqueue, self }) => {
+      if (settings.depth > 0 && self._parent !== undefined) {
+        enqueue.sendTo(self._parent, { type: 'agent.waits', at: now } satisfies AgentWaits);
+      }
       if (clock.deadlineAt === undefined) return;
       enqueue.cancel('deadline');
       enqueue.assign({ clock: { ...clock, pausedAt: now } });
     }),
-    resumeClock: enqueueActions(({ context: { clock, now }, enqueue }) => {
+    resumeClock: enqueueActions(({ context: { clock, now, settings }, enqueue, self }) => {
+      if (settings.depth > 0 && self._parent !== undefined) {
+        enqueue.sendTo(self._parent, { type: 'agent.goesOn', at: now } satisfies AgentWaits);
+      }
       if (clock.deadlineAt === undefined || clock.pausedAt === undefined) return;
       const deadlineAt = clock.deadlineAt + now - clock.pausedAt;
       enqueue.raise({ type: 'turn.timeout' }, { id: 'deadline', delay: deadlineAt - now });
@@ -697,7 +712,7 @@ export const turnSetup = setup({
           type: 'tool.cancelled',
           toolCallId: call.toolCallId,
           toolName: call.toolName,
-          started: state === 'executing',
+          started: state === 'executing' || state === 'awaitingAgent',
         });
       }
       const history = append(context.history, resultsMessage(resultsId(context), context.calls));

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import type { Message } from 'turnchart';
 import { describe, expect, it } from 'vitest';
-import { append, createHistory, emptyHistory, messagesOf } from '../../src/machines/history.ts';
-import { messagesForModel } from '../../src/machines/modelView.ts';
+import { append, createHistory, emptyHistory, historyState, measure, messagesOf } from '../../src/machines/history.ts';
 
 function message(id: string): Message {
   return { role: 'user', id, content: [{ type: 'text', text: id }] };
@@ -85,29 +84,29 @@ describe('a history', () => {
   });
 });
 
-describe('messagesForModel', () => {
-  const failureNote: Message = {
-    role: 'assistant',
-    id: 'note',
-    content: [{ type: 'text', text: 'failed' }],
-    cause: 'failure_note',
-  };
-  const cancelNote: Message = {
-    role: 'assistant',
-    id: 'stopped',
-    content: [{ type: 'text', text: 'stopped' }],
-    cause: 'cancel_note',
-  };
-  const empty: Message = { role: 'assistant', id: 'empty', content: [] };
-
-  it('leaves out failure notes, and answers without content', () => {
-    const history = createHistory([message('a'), failureNote, message('b'), empty, cancelNote]);
-    expect(idsOf(messagesForModel(history))).toEqual(['a', 'b', 'stopped']);
+describe('a history that goes on elsewhere', () => {
+  it('is made of its messages and its state', () => {
+    const compaction = { maskedBefore: 0, from: 0, unproven: 1 };
+    const history = { ...createHistory([message('a')]), compaction, measured: { tokens: 7, length: 1 } };
+    const again = createHistory(messagesOf(history), historyState(history));
+    expect(again).toEqual(history);
   });
 
-  it('shows no message beyond its view', () => {
-    const one = append(emptyHistory, message('a'));
-    append(one, message('b'));
-    expect(idsOf(messagesForModel(one))).toEqual(['a']);
+  it('takes nothing else of an object that has more', () => {
+    const state = { compaction: { maskedBefore: 0, from: 0, unproven: 1 }, usage: 1 };
+    expect(createHistory([], state)).toEqual({ log: [], length: 0, compaction: state.compaction });
+  });
+});
+
+describe('a measured history', () => {
+  it('knows its size, and that what was shortened fits', () => {
+    const compaction = { maskedBefore: 0, from: 0, unproven: 2 };
+    const history = measure(createHistory([message('a')], { compaction }), 12);
+    expect(history).toMatchObject({ measured: { tokens: 12, length: 1 }, compaction: { unproven: 0 } });
+  });
+
+  it('keeps the measure before, where a model does not say', () => {
+    const history = measure(createHistory([message('a')]), 12);
+    expect(measure(append(history, message('b')), 0).measured).toEqual({ tokens: 12, length: 1 });
   });
 });

@@ -1,5 +1,5 @@
 import { createFailure, type Failure, type Message, type Model, type ModelRequest } from 'turnchart';
-import { type Script, scriptedModel } from 'turnchart/testing';
+import { type Script, type ScriptedAnswer, scriptedModel, transcriptProblems } from 'turnchart/testing';
 
 /** The failure of a request that is too large. */
 export function tooLarge(): Failure {
@@ -15,7 +15,7 @@ export function tooLarge(): Failure {
 export function windowed(
   script: readonly Script[] | Parameters<typeof scriptedModel>[0],
   contextWindow: number | undefined,
-  summaries: readonly Script[] = ['They talked.'],
+  summaries: Parameters<typeof scriptedModel>[0] = ['They talked.'],
 ) {
   const turns = scriptedModel(script);
   const summarizer = scriptedModel(summaries);
@@ -25,7 +25,50 @@ export function windowed(
     ...(contextWindow !== undefined && { contextWindow }),
     stream: (request, options) => (request.purpose === 'summary' ? summarizer : turns).stream(request, options),
   };
-  return { model, turns: turns.requests, summaries: summarizer.requests };
+  return { model, turns: turns.requests, summaries: summarizer.requests, summarySignals: summarizer.signals };
+}
+
+/** A model that counts every request by itself, and fails with `context_overflow` above its window. */
+export function counting(
+  contextWindow: number,
+  answer: (request: ModelRequest, index: number) => ScriptedAnswer,
+  { reportsUsage = true } = {},
+) {
+  const problems: string[] = [];
+  const overflows: ModelRequest[] = [];
+  const count = (request: ModelRequest, said: ScriptedAnswer): ScriptedAnswer => {
+    problems.push(...transcriptProblems(request.messages));
+    const size = sizeOf(request);
+    if (size > contextWindow) {
+      overflows.push(request);
+      return { failure: tooLarge() };
+    }
+    const usage = reportsUsage ? { inputTokens: size, outputTokens: sizeOfAnswer(said) } : noTokens;
+    return { ...said, usage };
+  };
+  const { model, turns, summaries } = windowed(
+    (request, index) => count(request, answer(request, index)),
+    contextWindow,
+    (request, index) => count(request, { text: `Summary ${index} of what was said.` }),
+  );
+  return { model, turns, summaries, problems, overflows };
+}
+
+const noTokens = { inputTokens: 0, outputTokens: 0 };
+
+/** Tokens of a request, counted otherwise than the engine does: a fourth of the characters of every text in it. */
+export function sizeOf({ instructions = '', messages }: ModelRequest): number {
+  return Math.ceil((instructions.length + charsIn(messages.map(({ content }) => content))) / 4);
+}
+
+function sizeOfAnswer({ text = '', calls = [] }: ScriptedAnswer): number {
+  return Math.ceil(charsIn([text, calls]) / 4);
+}
+
+function charsIn(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce((sum: number, inner) => sum + charsIn(inner), 0);
 }
 
 /** A conversation of so many messages, a question and an answer in turn. */
@@ -39,10 +82,39 @@ export function talkOf(length: number, chars = 40): Message[] {
   });
 }
 
+/** A conversation of so many tool calls after a question, each with an output of so many characters. */
+export function toolTalk(calls: number, chars: number): Message[] {
+  const messages: Message[] = [{ role: 'user', id: 'task', content: [{ type: 'text', text: 'the task' }] }];
+  for (let index = 0; index < calls; index += 1) {
+    const call = { toolCallId: `c${index}`, toolName: 'read' };
+    messages.push(
+      {
+        role: 'assistant',
+        id: `a${index}`,
+        content: [{ type: 'tool-call', ...call, input: { page: index } }],
+        phase: 'commentary',
+      },
+      {
+        role: 'tool',
+        id: `r${index}`,
+        content: [
+          { type: 'tool-result', ...call, output: { type: 'text', value: `page ${index} `.padEnd(chars, '.') } },
+        ],
+      },
+    );
+  }
+  return messages;
+}
+
+/** What each message of a request says: texts, `read(0)` for a call, `=> page 0` for a result. */
 export function textsOf(request: ModelRequest | undefined): string[] {
-  return (request?.messages ?? []).map((message) =>
-    typeof message.content === 'string'
-      ? message.content
-      : message.content.map((part) => ('text' in part ? part.text : `<${part.type}>`)).join(''),
-  );
+  return (request?.messages ?? []).map(({ content }) => {
+    if (typeof content === 'string') return content;
+    const parts = content.map((part) => {
+      if (part.type === 'tool-call') return `${part.toolName}(${Object.values(part.input ?? {}).join()})`;
+      if (part.type === 'tool-result') return `=> ${String(part.output.value)}`;
+      return 'text' in part ? part.text : `<${part.type}>`;
+    });
+    return parts.join(' ');
+  });
 }

@@ -101,6 +101,28 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
     expect(session.approve('inner_1')).toMatchObject({ accepted: false });
   });
 
+  it('stops the clocks of all turns around it while people are waited for', async () => {
+    const clock = new SimulatedClock();
+    const erase = tool('erase', () => 'erased', { approval: true });
+    const inner = createAgent({
+      model: scriptedModel([{ calls: [{ name: 'erase', id: 'inner_1' }] }, { hangs: true }]),
+      tools: [erase],
+    });
+    const middle = createAgent({ model: scriptedModel([ask()]), tools: [research(inner)] });
+    const limits = { maxDurationMs: 1_000 };
+    const session = createAgent({ model: scriptedModel([ask()]), tools: [research(middle)], limits, clock }).session();
+    const turn = session.send('go');
+    await clock.advance(0);
+    expect(session.snapshot.turn).toMatchObject({ state: 'awaitingAnswers' });
+    await clock.advance(3_600_000);
+    session.approve('inner_1');
+    expect(session.snapshot.turn).toMatchObject({ state: 'runningTools' });
+    await clock.advance(999);
+    expect(session.snapshot.turn).toMatchObject({ state: 'runningTools' });
+    await clock.advance(1);
+    expect(await turn.outcome).toMatchObject({ status: 'failed', failure: { type: 'timeout' } });
+  });
+
   it('is limited by its own limits, and its usage by those around it', async () => {
     const inner = createAgent({
       model: scriptedModel([{ text: 'Much.', usage: { inputTokens: 500, outputTokens: 500 } }]),
