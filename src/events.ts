@@ -658,6 +658,8 @@ export interface ToolPrepared {
   readonly approval?: { readonly timeoutMs?: number };
   /** It runs outside. */
   readonly isClientSide?: true;
+  /** What it runs with, where a guardrail has changed that. */
+  readonly input?: Json;
   readonly at: number;
 }
 /** Guardrails had something to say of a tool call. */

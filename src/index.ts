@@ -30,8 +30,8 @@ export type { EventEntry, RecordingEntry, RowEntry, SessionEntry } from './recor
 export type { InferSchema, JsonSchema, RawSchema, Schema, StandardSchema } from './schema.ts';
 export type { Pricing } from './services/callModel.ts';
 export type { GuardedCall, Guardrail, GuardrailCheck, GuardrailDecision, Guardrails } from './services/guardrails.ts';
-export type { StepOptions } from './services/prepareStep.ts';
 export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
+export type { StepOptions } from './services/stepOptions.ts';
 export type { ApproveOptions, ResolveToolOptions, SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
 export type { SessionSnapshot, ToolCallSnapshot, TurnSnapshot } from './snapshot.ts';
 export {

@@ -1,5 +1,6 @@
 import type { ToolOutcome } from '../events.ts';
 import { createFailure } from '../failure.ts';
+import type { Json } from '../json.ts';
 import type { AssistantPart, SynthesizedResult, ToolCallPart, ToolMessage, ToolResultPart } from '../messages.ts';
 import type { FinishReason } from '../model.ts';
 import { refusedRepeat } from './loopDetection.ts';
@@ -12,6 +13,8 @@ type CallOutcome = ToolOutcome | ({ readonly type: 'cancelled' } & Closing);
 /** What the turn knows of one tool call of its step. The call's own states live in its actor. */
 export interface CallRecord extends WaitingCall {
   readonly call: ToolCallPart;
+  /** The input that it runs with, where a guardrail has changed it. */
+  readonly input?: Json;
   /** There once the call is settled. */
   readonly outcome: CallOutcome | undefined;
   /** How many times in a row it was called like that. */
@@ -22,17 +25,18 @@ export interface CallRecord extends WaitingCall {
   readonly isClientSide?: true;
 }
 
-/** The calls of an answer; those that cannot run are settled from the start. */
+/** The calls of an answer; those that cannot run are settled from the start, as are tools that were not `offered`. */
 export function recordCalls(
   content: readonly AssistantPart[],
   finishReason: FinishReason,
   times: readonly number[] = [],
+  offered?: readonly string[],
 ): readonly CallRecord[] {
   return content
     .filter((part) => part.type === 'tool-call')
     .map((call, index) => {
       const count = times[index] ?? 1;
-      const outcome = refusalAtOnce(index, finishReason) ?? refusalOfRepeat(count);
+      const outcome = refusalAtOnce(index, finishReason) ?? refusalOfRepeat(count) ?? refusalOfUnoffered(call, offered);
       const state = outcome === undefined ? 'preparing' : 'settled';
       return { call, outcome, times: count, state, sequential: false };
     });
@@ -46,6 +50,17 @@ function refusalOfRepeat(times: number): ToolOutcome | undefined {
   );
 }
 
+/** A tool that the step does not offer is as good as unknown. */
+function refusalOfUnoffered({ toolName }: ToolCallPart, offered: readonly string[] | undefined) {
+  if (offered === undefined || offered.includes(toolName)) return undefined;
+  const list = offered.length === 0 ? 'There are no tools in this step.' : `The tools are: ${offered.join(', ')}.`;
+  const { uncounted: _, ...refusal } = notRun(
+    `The tool "${toolName}" is not available in this step. ${list}`,
+    'unknown_tool',
+  );
+  return refusal;
+}
+
 function refusalAtOnce(index: number, { unified }: FinishReason): ToolOutcome | undefined {
   if (unified === 'length') {
     return notRun('The answer was cut off at the token limit, so this call may be incomplete. It was not run.');
@@ -56,7 +71,7 @@ function refusalAtOnce(index: number, { unified }: FinishReason): ToolOutcome | 
   return undefined;
 }
 
-function notRun(message: string, code = 'invalid_tool_input'): ToolOutcome {
+function notRun(message: string, code = 'invalid_tool_input'): ToolOutcome & { readonly type: 'failed' } {
   return {
     type: 'failed',
     output: { type: 'error', value: message },

@@ -29,15 +29,15 @@ export interface PrepareStepInput extends EffectInput {
 }
 
 export type PrepareStepOutput =
-  | {
-      readonly type: 'ready';
-      readonly plan: StepPlan;
-      /** Messages that guardrails have changed. */
-      readonly rewritten?: readonly UserMessage[];
-      readonly reports?: readonly GuardrailReport[];
-    }
+  | ({ readonly type: 'ready'; readonly plan: StepPlan } & GuardedInput)
   | { readonly type: 'denied'; readonly by: GuardrailReport; readonly reports: readonly GuardrailReport[] }
-  | { readonly type: 'failed'; readonly failure: Failure };
+  | ({ readonly type: 'failed'; readonly failure: Failure } & GuardedInput);
+
+interface GuardedInput {
+  /** Messages that guardrails have changed. */
+  readonly rewritten?: readonly UserMessage[];
+  readonly reports?: readonly GuardrailReport[];
+}
 
 /** How a step asks the model, where that is not as the agent's options say. */
 export interface StepPlan {

@@ -45,6 +45,14 @@ export function replaceMessages(history: History, changed: readonly Message[]): 
   return { ...history, log: messagesOf(history).map((message) => byId.get(message.id) ?? message) };
 }
 
+/** The history without its latest messages. What it shows a model begins no later than it ends. */
+export function withoutLast(history: History, count: number): History {
+  const length = history.length - count;
+  const { compaction } = history;
+  if (compaction === undefined || compaction.from <= length) return { ...history, length };
+  return { ...history, length, compaction: { ...compaction, from: length } };
+}
+
 /** The messages of a view, from `start`. */
 export function messagesOf(history: History, start = 0): readonly Message[] {
   return history.log.slice(start, history.length);

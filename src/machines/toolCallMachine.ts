@@ -174,6 +174,7 @@ export const toolCallMachine = setup({
         ...(output.value?.type === 'ready' && {
           ...(output.value.approval !== undefined && { approval: output.value.approval }),
           ...(output.value.isClientSide && { isClientSide: true as const }),
+          ...(output.value.input !== undefined && { input: output.value.input }),
         }),
         at: output.at,
       }),

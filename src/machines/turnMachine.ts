@@ -121,14 +121,27 @@ export const turnMachine = turnSetup.createMachine({
               {
                 guard: { type: 'isPrepared', params: theEvent },
                 target: 'callingModel',
-                actions: { type: 'keepPlan', params: theEvent },
+                actions: [
+                  { type: 'keepGuarded', params: theEvent },
+                  { type: 'keepPlan', params: theEvent },
+                ],
               },
               {
                 guard: { type: 'isInputDenied', params: theEvent },
                 target: '#turn.failed',
-                actions: { type: 'failWithDeniedInput', params: theEvent },
+                actions: [
+                  { type: 'keepGuarded', params: theEvent },
+                  'withdrawUnseen',
+                  { type: 'failWithDeniedInput', params: theEvent },
+                ],
               },
-              { target: '#turn.failed', actions: { type: 'failWithPreparation', params: theEvent } },
+              {
+                target: '#turn.failed',
+                actions: [
+                  { type: 'keepGuarded', params: theEvent },
+                  { type: 'failWithPreparation', params: theEvent },
+                ],
+              },
             ],
           },
         },

@@ -51,7 +51,7 @@ import type {
   PrepareStepOutput,
   Remark,
 } from './contracts.ts';
-import { append, measure, replaceMessages } from './history.ts';
+import { append, measure, replaceMessages, withoutLast } from './history.ts';
 import { recent, refusedRepeat, repeats, signatureOf } from './loopDetection.ts';
 import { answerReports } from './reports.ts';
 import { toolCallMachine } from './toolCallMachine.ts';
@@ -234,26 +234,30 @@ export const turnSetup = setup({
       });
       enqueue.emit(compactionEnded(output));
     }),
-    keepPlan: enqueueActions(({ context, enqueue }, { output }: Prepared) => {
-      if (output.value?.type !== 'ready') return;
-      const { plan, rewritten = [], reports = [] } = output.value;
+    keepGuarded: enqueueActions(({ context, enqueue }, { output: { value } }: Prepared) => {
+      const { reports = [] } = value ?? {};
+      const rewritten = (value?.type !== 'denied' && value?.rewritten) || [];
       for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
       const reason = reports.findLast(({ action }) => action === 'rewritten')?.reason ?? '';
       for (const message of rewritten) {
         enqueue.emit({ type: 'message.replaced', messageId: message.id, reason, replacement: textOf(message) });
       }
-      enqueue.assign({
-        now: output.at,
-        current: { ...context.current, plan },
-        unseen: [],
-        ...(rewritten.length > 0 && { history: replaceMessages(context.history, rewritten) }),
-      });
+      if (rewritten.length > 0) enqueue.assign({ history: replaceMessages(context.history, rewritten) });
     }),
-    failWithDeniedInput: enqueueActions(({ enqueue }, { output }: Prepared) => {
-      if (output.value?.type !== 'denied') return;
-      for (const report of output.value.reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
-      enqueue.assign({ now: output.at, failure: guardrailFailure(output.value.by) });
+    keepPlan: assign(({ context }, { output }: Prepared) => ({
+      now: output.at,
+      current: { ...context.current, plan: output.value?.type === 'ready' ? output.value.plan : undefined },
+      unseen: [],
+    })),
+    // no later turn shows a model what was denied, nor what came with it
+    withdrawUnseen: enqueueActions(({ context, enqueue }) => {
+      const history = withoutLast(context.history, context.unseen.length);
+      enqueue.assign({ history, unseen: [] });
+      enqueue.emit({ type: 'messages.updated', added: 0, removed: context.unseen.length, length: history.length });
     }),
+    failWithDeniedInput: assign((_, { output }: Prepared) =>
+      output.value?.type === 'denied' ? { now: output.at, failure: guardrailFailure(output.value.by) } : {},
+    ),
     failWithPreparation: assign((_, { output }: Prepared) => ({
       now: output.at,
       failure: output.value?.type === 'failed' ? output.value.failure : internalFailure(unexplained(output.error)),
@@ -356,7 +360,7 @@ export const turnSetup = setup({
       const message = answerMessage(context, value);
       const { current, totals } = spent(context, value);
       const { times, signatures } = countRepeats(context, value);
-      const calls = recordCalls(value.content, value.finishReason, times);
+      const calls = recordCalls(value.content, value.finishReason, times, context.current.plan?.tools);
       if (!context.partial.shown && (reportedAt !== undefined || message.content.length > 0)) {
         enqueue.emit(messageStarted(context, reportedAt ?? at));
       }
@@ -604,14 +608,14 @@ export const turnSetup = setup({
     askForApprovals: enqueueActions(({ context, enqueue }) => {
       if (context.calls.some(({ state }) => state === 'preparing')) return;
       let { calls } = context;
-      for (const [index, { call, state, approval }] of calls.entries()) {
+      for (const [index, { call, input = call.input, state, approval }] of calls.entries()) {
         if (state !== 'undecided') continue;
         const { timeoutMs } = approval ?? {};
         calls = changeCall(calls, index, { state: 'awaitingApproval' });
         enqueue.emit({
           type: 'tool.approvalRequested',
           ...namesOf(context, index),
-          input: call.input,
+          input,
           ...(timeoutMs !== undefined && { expiresAt: context.now + timeoutMs }),
         });
         enqueue.sendTo(toolActorId(index), { type: 'tool.ask', at: context.now });
@@ -656,10 +660,10 @@ export const turnSetup = setup({
         return;
       }
       let { calls } = context;
-      for (const [index, { call, state }] of calls.entries()) {
+      for (const [index, { call, input = call.input, state }] of calls.entries()) {
         if (state !== 'clientSide') continue;
         calls = changeCall(calls, index, { state: 'awaitingResult' });
-        enqueue.emit({ type: 'tool.resultRequested', ...namesOf(context, index), input: call.input });
+        enqueue.emit({ type: 'tool.resultRequested', ...namesOf(context, index), input });
         enqueue.sendTo(toolActorId(index), { type: 'tool.request' });
       }
       if (calls !== context.calls) enqueue.assign({ calls });

@@ -97,8 +97,13 @@ async function tryCheck<TValue, TRewritten>(
 ): Promise<GuardrailDecision<TRewritten>> {
   try {
     const decision = await check(value, run as Run<never>);
-    if (isDecision(decision)) return decision;
-    return { action: 'deny', reason: 'It gave no decision: { action: "allow" | "deny" | "rewrite" }.' };
+    if (!isDecision(decision)) {
+      return { action: 'deny', reason: 'It gave no decision: { action: "allow" | "deny" | "rewrite" }.' };
+    }
+    if (decision.action === 'rewrite' && typeof value === 'string' && typeof decision.value !== 'string') {
+      return { action: 'deny', reason: 'It put something in place of a text that is no text.' };
+    }
+    return decision;
   } catch (error) {
     return { action: 'deny', reason: `It threw: ${describeError(error).message}` };
   }

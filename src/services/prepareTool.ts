@@ -52,9 +52,10 @@ export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOpt
     const reported = reports.length > 0 ? { reports } : {};
     if (denied !== undefined) return { type: 'refused', outcome: notLetThrough(denied), ...reported };
     if (rewritten === undefined) return decide(tool, value, scope, reported);
-    const checked = await validate(tool.input, toJson(rewritten.value));
+    const changed = toJson(rewritten.value, 'what a guardrail gave');
+    const checked = await validate(tool.input, toJson(changed));
     return checked.valid
-      ? decide(tool, checked.value, scope, { ...reported, input: rewritten.value })
+      ? decide(tool, checked.value, scope, { ...reported, input: changed })
       : { ...misfit(tool, checked.reason), ...reported };
   };
   const judge = (tool: AnyTool, validation: Validation, scope: Scope): Step => {

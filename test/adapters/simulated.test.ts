@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type SimulatedOptions, simulated } from '../../src/adapters/simulated/index.ts';
 import type { Json } from '../../src/json.ts';
 import type { Message, ToolOutput } from '../../src/messages.ts';
 import type { ModelPart, ModelRequest } from '../../src/model.ts';
+import { type Schema, toJsonSchema } from '../../src/schema.ts';
 
 type Part<T extends ModelPart['type']> = Extract<ModelPart, { type: T }>;
 
-const allTools = ['calculate', 'list_files', 'read_file', 'hang'];
+const allTools = ['calculate', 'list_files', 'read_file', 'delete_file', 'hang'];
 
 function user(text: string, cause?: 'steering'): Message {
   return { role: 'user', id: 'u', content: [{ type: 'text', text }], ...(cause && { cause }) };
@@ -124,7 +126,19 @@ describe('the simulated model, asked', () => {
     ['summarize a.txt', []],
     ['read ../secret.txt', [['read_file', { path: '../secret.txt' }]]],
     ['read /etc/passwd', [['read_file', { path: '/etc/passwd' }]]],
+    ['delete notes.txt', [['delete_file', { path: 'notes.txt' }]]],
+    [
+      'what is 1+1, and remove a.txt and "b c.txt"',
+      [
+        ['calculate', { expression: '1+1' }],
+        ['delete_file', { path: 'a.txt' }],
+        ['delete_file', { path: 'b c.txt' }],
+      ],
+    ],
+    ['do not delete notes.txt', []],
     ['simulate a hanging tool', [['hang', {}]]],
+    ['simulate a loop', [['list_files', { path: '.' }]]],
+    ['simulate a loop, then what is 2+2?', [['calculate', { expression: '2+2' }]]],
     ['hello', []],
     ['it was on 2024-01-15, in version 1.2.3', []],
     ['what is the meaning of and/or?', []],
@@ -212,6 +226,8 @@ describe('the simulated model', () => {
       'overflow',
       'endless answer',
       'hanging tool',
+      'loop',
+      'invalid answer',
       'reasoning',
     ]) {
       expect(text).toContain(name);
@@ -279,10 +295,39 @@ describe('the simulated model', () => {
     expect((usage?.inputTokens ?? 0) - (plainUsage?.inputTokens ?? 0)).toBe(100);
   });
 
-  test('summarizes where a summary is wanted, and calls no tool for it', async () => {
-    const parts = await read(request('what is 17*23?', { purpose: 'summary' }));
+  test('summarizes where a summary is wanted, shortly, and calls no tool for it', async () => {
+    const said = Array.from(
+      { length: 20 },
+      (_, index) => `[user]\nWhat is ${index}+1?\n\n[assistant]\n${'x'.repeat(500)}`,
+    );
+    const parts = await read(request(said.join('\n\n'), { purpose: 'summary' }));
     expect(callsIn(parts)).toEqual([]);
-    expect(textIn(parts)).toContain('17*23');
+    const lines = textIn(parts).split('\n');
+    expect(lines).toHaveLength(13);
+    expect(lines.at(-2)).toBe('- user: What is 19+1?');
+    expect(lines.at(-1)).toBe(`- assistant: ${'x'.repeat(80)}…`);
+  });
+
+  test('says that somebody did not let it delete a file', async () => {
+    const denied: ToolOutput = { type: 'error', value: 'Denied: this call was not approved, and did not run.' };
+    expect(await converse('delete notes.txt', { delete_file: denied })).toBe(
+      'I could not delete notes.txt: this call was not approved, and did not run.',
+    );
+    expect(await converse('delete notes.txt', { delete_file: json({ deleted: true }) })).toBe('notes.txt is deleted.');
+  });
+
+  test.each([
+    ['ask an agent: what is 2+2, and how many files are here?', 'what is 2+2, and how many files are here?'],
+    ['Please have the sub-agent count the files', 'count the files'],
+    ['delegate this: simulate an outage', 'simulate an outage'],
+  ])('passes a question on to an agent: %j', async (question, prompt) => {
+    const inputSchema = { type: 'object', required: ['prompt'] } as const;
+    const tools = [...request('').tools, { name: 'research', inputSchema }];
+    const first = await read(request(question, { tools }));
+    expect(callsIn(first)).toEqual([['research', { prompt }]]);
+    const messages = [user(question), ...answered(first, { research: { type: 'text', value: 'It is so.' } })];
+    expect(textIn(await read(request(messages, { tools })))).toBe('The agent says: It is so.');
+    expect(textIn(await read(request(question)))).toContain('no tool that takes a `prompt`');
   });
 
   test('refuses options that make no sense', () => {
@@ -376,6 +421,28 @@ describe('asked to simulate', () => {
     expect(textIn(parts)).toMatch(/`hang`/);
   });
 
+  test('a loop, it makes the same call whatever comes of it, as long as it may', async () => {
+    const question = 'simulate a loop';
+    const first = await read(request(question));
+    const messages = [user(question), ...answered(first, { list_files: { type: 'error', value: 'not again' } })];
+    const second = await read(request(messages, { requestId: 'request-2' }));
+    expect(callsIn(second)).toEqual(callsIn(first));
+    expect(textIn(await read(request(messages, { tools: [] })))).toMatch(/no tool `list_files`/);
+  });
+
+  test('an invalid answer, it answers in prose where JSON is asked for, and then in JSON', async () => {
+    const question = 'simulate an invalid answer, then what is 2+2?';
+    const overrides = { outputSchema: toJsonSchema(z.object({ result: z.number() })), tools: [] };
+    const prose = textIn(await read(request(question, overrides)));
+    expect(prose).toMatch(/^I could not work out/);
+    const messages: Message[] = [
+      user(question),
+      { role: 'assistant', id: 'a', content: [{ type: 'text', text: prose }] },
+      { role: 'user', id: 'h', content: [{ type: 'text', text: 'The answer must be JSON.' }], cause: 'output_hint' },
+    ];
+    expect(JSON.parse(textIn(await read(request(messages, overrides))))).toEqual({ result: 2 });
+  });
+
   test('an endless answer, it goes on until it is aborted', { timeout: 10_000 }, async () => {
     const controller = new AbortController();
     const parts: ModelPart[] = [];
@@ -395,6 +462,71 @@ describe('asked to simulate', () => {
       last = [part].flat().at(-1);
     }
     expect(last).toEqual({ type: 'aborted' });
+  });
+});
+
+describe('asked for a form, the simulated model', () => {
+  const answer = async (schema: Schema, question: string, results: Readonly<Record<string, ToolOutput>> = {}) => {
+    const overrides = { outputSchema: toJsonSchema(schema) };
+    const messages: Message[] = [user(question)];
+    for (let parts = await read(request(messages, overrides)); ; parts = await read(request(messages, overrides))) {
+      if (only(parts, 'tool-call').length === 0) return JSON.parse(textIn(parts));
+      messages.push(...answered(parts, results));
+    }
+  };
+
+  test('fills fields with what tools gave under their names', async () => {
+    const schema = z.object({ result: z.number(), count: z.int(), files: z.array(z.string()), summary: z.string() });
+    const results = {
+      calculate: json({ result: 391 }),
+      list_files: json({ files: ['a', 'b'], directories: [], count: 2 }),
+    };
+    const filled = await answer(schema, 'what is 17*23, and how many files are here?', results);
+    expect(schema.parse(filled)).toEqual({
+      result: 391,
+      count: 2,
+      files: ['a', 'b'],
+      summary: '17*23 = 391. There are 2 files here.',
+    });
+  });
+
+  test('takes numbers that tools gave without a name', async () => {
+    expect(await answer(z.object({ value: z.number() }), 'what is 2+2?', { calculate: json(4) })).toEqual({ value: 4 });
+  });
+
+  test('takes numbers, quoted words, choices and words that stand for yes out of the question', async () => {
+    const schema = z.object({
+      quantity: z.int().positive(),
+      price: z.number().min(10),
+      item: z.string(),
+      colour: z.enum(['red', 'green']),
+      urgent: z.boolean(),
+      gift: z.boolean(),
+      to: z.object({ name: z.string() }).nullable(),
+      tags: z.array(z.string().max(5)),
+      kind: z.literal('order'),
+      none: z.null(),
+    });
+    const filled = await answer(schema, 'An urgent order of 3 green "lamps" at 2.5 for "Ada Lovelace".');
+    expect(schema.parse(filled)).toEqual({
+      quantity: 3,
+      price: 10,
+      item: 'lamps',
+      colour: 'green',
+      urgent: true,
+      gift: false,
+      to: { name: 'Ada Lovelace' },
+      tags: ['I am '],
+      kind: 'order',
+      none: null,
+    });
+  });
+
+  test('answers with some value of the form where it knows nothing', async () => {
+    const schema = z.object({ count: z.number(), size: z.union([z.literal('small'), z.number()]) });
+    expect(schema.parse(await answer(schema, 'Hello!'))).toEqual({ count: 0, size: 'small' });
+    expect(await answer({ jsonSchema: { enum: ['yes', 'no'] } }, 'Is it so, or no?')).toBe('no');
+    expect(typeof (await answer({ jsonSchema: {} }, 'Hello!'))).toBe('string');
   });
 });
 

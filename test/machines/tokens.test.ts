@@ -26,7 +26,7 @@ describe('the tokens of a message, about', () => {
     ['400 Chinese characters, three bytes each', user(text('字'.repeat(400))), 304],
     ['nothing at all', user(), 0],
     ['reasoning', user({ type: 'reasoning', text: 'x'.repeat(40) }), 14],
-    ['a call', user({ type: 'tool-call', toolCallId: 'c', toolName: 'read', input: { page: 1234 } }), 9],
+    ['a call', user({ type: 'tool-call', toolCallId: 'c', toolName: 'read', input: { page: 1234567 } }), 9],
     ['what only its provider understands', user({ type: 'opaque', provider: 'p', data: 'x'.repeat(38) }), 14],
     ['a text as result', result({ type: 'text', value: 'x'.repeat(40) }), 14],
     ['JSON as result', result({ type: 'json', value: ['x'.repeat(36)] }), 14],

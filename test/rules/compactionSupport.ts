@@ -15,7 +15,7 @@ export function tooLarge(): Failure {
 export function windowed(
   script: readonly Script[] | Parameters<typeof scriptedModel>[0],
   contextWindow: number | undefined,
-  summaries: Parameters<typeof scriptedModel>[0] = ['They talked.'],
+  summaries: Parameters<typeof scriptedModel>[0] = () => 'They talked.',
 ) {
   const turns = scriptedModel(script);
   const summarizer = scriptedModel(summaries);

@@ -1,4 +1,12 @@
-import { createAgent, defineTool, GuardrailError, type Guardrails, type Json, type Run } from 'turnchart';
+import {
+  createAgent,
+  defineTool,
+  type GuardrailDecision,
+  GuardrailError,
+  type Guardrails,
+  type Json,
+  type Run,
+} from 'turnchart';
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -22,7 +30,7 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
 
     it('denies: no model is called, and the turn fails with guardrail', async () => {
       const talk = converse(['never asked'], { guardrails: { input: [noSecrets] } });
-      const turn = talk.session.send('My secret is 42.');
+      const turn = talk.session.send('My secret is swordfish.');
       expect(await talk.outcomeOf(turn)).toMatchObject({
         status: 'failed',
         failure: {
@@ -51,11 +59,11 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
 
     it('keeps what it denies from every later model call: the message is withdrawn', async () => {
       const talk = converse(['Fine.'], { guardrails: { input: [noSecrets] } });
-      await talk.say('My secret is 42.');
+      await talk.say('My secret is swordfish.');
       expect(talk.of('messages.updated')).toMatchObject([{ added: 0, removed: 1, length: 0 }]);
       expect(await talk.say('Hi')).toMatchObject({ status: 'completed', result: { text: 'Fine.' } });
       expect(linesOf(talk.model.requests[0]?.messages ?? [])).toEqual(['user: Hi']);
-      expect(JSON.stringify(talk.session.messages)).not.toContain('42');
+      expect(JSON.stringify(talk.session.messages)).not.toContain('swordfish');
     });
 
     it('rewrites: the model and the conversation have the new text, and interfaces are told', async () => {
@@ -143,14 +151,14 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
       const turn = talk.session.send('Go');
       await talk.clock.advance(0);
       talk.session.steer('Briefly.');
-      talk.session.steer('The secret is 42.');
+      talk.session.steer('The secret is swordfish.');
       working.open('worked');
       expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'failed', steps: 2, failure: { type: 'guardrail' } });
       expect(talk.model.requests).toHaveLength(1);
       expect(linesOf(talk.session.messages).slice(0, 3)).toEqual(['user: Go', 'assistant: (work)', 'tool: "worked"']);
-      expect(JSON.stringify(talk.session.messages)).not.toContain('42');
+      expect(JSON.stringify(talk.session.messages)).not.toContain('swordfish');
       await talk.say('Go on');
-      expect(JSON.stringify(talk.model.requests)).not.toContain('42');
+      expect(JSON.stringify(talk.model.requests)).not.toContain('swordfish');
     });
 
     it('rewrites steering', async () => {
@@ -264,10 +272,7 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
 
     it('counts the tokens of what it denies', async () => {
       const usage = { inputTokens: 7, outputTokens: 3 };
-      const talk = converse([{ text: 'damn', usage }], {
-        guardrails: { output: [({ length }) => (length > 3 ? deny('Long.') : allow)] },
-      });
-      const talk2 = converse(
+      const talk = converse(
         [
           [
             { type: 'text-delta', text: 'da' },
@@ -275,14 +280,11 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
             { type: 'text-delta', text: 'mn' },
           ],
         ],
-        {
-          guardrails: { output: [noSwearing] },
-        },
+        { guardrails: { output: [noSwearing] } },
       );
       await talk.say('Hi');
-      await talk2.say('Hi');
-      expect(talk2.of('turn.failed')).toMatchObject([{ usage }]);
-      expect(talk2.session.usage).toEqual(usage);
+      expect(talk.of('turn.failed')).toMatchObject([{ usage }]);
+      expect(talk.session.usage).toEqual(usage);
     });
 
     it('rewrites the whole: interfaces are told, and the conversation has the new text only', async () => {
@@ -644,9 +646,8 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
 });
 
 /** A guardrail of any stage, about a text. */
-type Check =
-  | ((text: string) => ReturnType<typeof deny> | ReturnType<typeof rewrite<string>> | typeof allow)
-  | { readonly name: string; readonly advisory?: boolean; readonly check: Exclude<Check, { readonly name: string }> };
+type Check = TextCheck | { readonly name: string; readonly advisory?: boolean; readonly check: TextCheck };
+type TextCheck = (text: string) => GuardrailDecision<string>;
 
 /** A turn whose message and answer are both `x`. */
 async function withText({ guardrails }: { readonly guardrails: Guardrails }): Promise<Conversation> {
@@ -662,7 +663,7 @@ async function withTool(checks: readonly Check[]): Promise<Conversation> {
     input: z.object({ text: z.string() }),
     execute: ({ text }) => `got ${text}`,
   });
-  const aboutText = (check: Exclude<Check, { readonly name: string }>) => {
+  const aboutText = (check: TextCheck) => {
     const about = ({ input }: { readonly input: Json }) => {
       const decision = check((input as { text: string }).text);
       return decision.action === 'rewrite' ? rewrite({ text: decision.value }) : decision;

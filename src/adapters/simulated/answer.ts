@@ -25,19 +25,27 @@ export function planAnswer(conversation: Conversation, played: readonly Scenario
   }
   if (questions.some(({ unknownScenario }) => unknownScenario))
     sayings.push(`I do not know how to simulate that. ${scenarios()}`);
-  if (questions.some(({ aboutItself }) => aboutItself)) sayings.push(`${whatItIs()}\n\n${scenarios()}`);
+  if (questions.some(({ aboutItself }) => aboutItself)) sayings.push(`${whatItIs()}\n\n${whatElse}\n\n${scenarios()}`);
   if (sayings.length === 0)
     sayings.push(played.length > 0 ? `That was the ${played.join(' and the ')}. ${whatItIs()}` : whatItIs());
   return { type: 'text', text: sayings.join(sayings.some((saying) => saying.includes('\n')) ? '\n\n' : ' ') };
 }
 
-/** A summary for a model that understands little: what was said by whom, cut to its beginnings. */
+const summaryLines = 12;
+const summaryChars = 80;
+
+/**
+ * A summary for a model that understands little: what was said last, cut to its beginnings. The messages come written
+ * down as one text, each below who said it, as in `[user]`.
+ */
 export function summarize(messages: readonly Message[]): string {
-  const lines = messages.flatMap((message) => {
-    const text = textOf(message).trim().replace(/\s+/g, ' ');
-    return text === '' ? [] : [`- ${message.role}: ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`];
+  const said = messages.flatMap((message) => textOf(message).split(/\n\n(?=\[[a-z ]+\]\n)/));
+  const lines = said.flatMap((block) => {
+    const [, who = 'user', words = ''] = /^(?:\[([a-z ]+)\]\n)?(.*)$/s.exec(block.trim()) ?? [];
+    const text = words.trim().replace(/\s+/g, ' ');
+    return text === '' ? [] : [`- ${who}: ${text.length > summaryChars ? `${text.slice(0, summaryChars)}…` : text}`];
   });
-  return ['The beginnings of what was said so far, collected by the simulated model:', ...lines].join('\n');
+  return ['What was said last, as the simulated model has noted it down:', ...lines.slice(-summaryLines)].join('\n');
 }
 
 function whatItIs(): string {
@@ -49,6 +57,12 @@ function whatItIs(): string {
     'openai() for instance, or on the command line --model openai/… with a key; any object of the type `Model` will do.'
   );
 }
+
+const whatElse = `Where there are tools and options for it, I also
+- delete a file ("delete notes.txt"), for which somebody is asked first where the tool wants that
+- pass a question on to another agent ("ask an agent what is 2+2")
+- answer in JSON where \`output\` says its form, with what tools gave and what stands in the question
+- write down what was said where a conversation gets too long.`;
 
 function scenarios(): string {
   const lines = scenarioTable.map(({ name, does }) => `- "simulate ${withArticle(name)}": ${does}`);
@@ -82,6 +96,17 @@ function pursue(ask: Ask, conversation: Conversation): Progress {
       return pursueFile(ask.file, conversation, (path) =>
         after(conversation.find('read_file', { path }), `read ${path}`, (value) => sayFile(path, ask.want, value)),
       );
+    case 'delete':
+      return pursueFile(ask.file, conversation, (path) =>
+        after(conversation.find('delete_file', { path }), `delete ${path}`, () => `${path} is deleted.`),
+      );
+    case 'delegate': {
+      const tool = conversation.agentTool;
+      if (tool === undefined)
+        return { says: 'I could not ask an agent: no tool that takes a `prompt` is offered to me.' };
+      const finding = conversation.find(tool, { prompt: ask.prompt });
+      return after(finding, 'get an answer of the agent', (value) => `The agent says: ${show(value)}`);
+    }
     case 'hang':
       return after(
         conversation.find('hang', {}),

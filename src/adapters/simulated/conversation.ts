@@ -36,7 +36,7 @@ export class Conversation {
         questions.push(question);
         scenarios.push(...question.scenarios);
       } else if (message.role === 'assistant') {
-        scenarios = scenarios.filter(({ name }) => name === 'endless answer');
+        scenarios = scenarios.filter(({ name }) => name === 'endless answer' || name === 'loop');
         for (const { toolCallId, toolName, input } of toolCallsOf(message))
           keys.set(toolCallId, keyOf(toolName, input));
       } else if (message.role === 'tool') {
@@ -46,12 +46,32 @@ export class Conversation {
         }
       }
     }
+    // in a loop nothing is learnt
+    if (scenarios.some(({ name }) => name === 'loop')) this.#results.clear();
     this.questions = questions;
     this.scenarios = scenarios;
   }
 
   get asks(): readonly Ask[] {
     return this.questions.flatMap(({ asks }) => asks);
+  }
+
+  /** What the user has said in this turn. */
+  get text(): string {
+    return currentTurn(this.#request.messages).filter(isAsking).map(textOf).join('\n');
+  }
+
+  /** What tools have given in this turn. */
+  get values(): readonly Json[] {
+    const findings = [...this.#results.values()].map(readOutput);
+    return findings.flatMap((finding) => (finding.type === 'value' ? [finding.value] : []));
+  }
+
+  /** The tool that stands for another agent: the first that wants a prompt. */
+  get agentTool(): string | undefined {
+    return this.#request.tools.find(
+      ({ inputSchema: { required } }) => Array.isArray(required) && required[0] === 'prompt',
+    )?.name;
   }
 
   find(toolName: string, input: Call['input']): Finding {
@@ -74,7 +94,8 @@ function currentTurn(messages: readonly Message[]): readonly Message[] {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index];
     if (message === undefined) break;
-    if (message.role === 'assistant' && toolCallsOf(message).length === 0) break;
+    const isAskedAgain = isHint(messages[index + 1]);
+    if (message.role === 'assistant' && toolCallsOf(message).length === 0 && !isAskedAgain) break;
     if (!isAsking(message)) continue;
     start = index;
     if (message.cause !== 'steering') break;
@@ -83,7 +104,12 @@ function currentTurn(messages: readonly Message[]): readonly Message[] {
 }
 
 function isAsking(message: Message): message is Message & { role: 'user' } {
-  return message.role === 'user' && message.cause !== 'cancel_note' && message.cause !== 'summary';
+  return message.role === 'user' && (message.cause === undefined || message.cause === 'steering');
+}
+
+/** What was wrong with an answer. */
+function isHint(message: Message | undefined): boolean {
+  return message?.role === 'user' && message.cause === 'output_hint';
 }
 
 function keyOf(toolName: string, input: Json): string {
@@ -105,5 +131,5 @@ function textOfOutput(output: ToolOutput): string {
 }
 
 function asReason(text: string): string {
-  return text.replace(/^The tool failed: /, '').replace(/\.\s*$/, '');
+  return text.replace(/^(?:The tool failed|Denied|Timed out|Cancelled): /, '').replace(/\.\s*$/, '');
 }

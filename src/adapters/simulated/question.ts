@@ -11,6 +11,9 @@ export type Ask =
       readonly recursive: boolean;
     }
   | { readonly type: 'read'; readonly want: 'content' | 'lines' | 'bytes'; readonly file: FileReference }
+  | { readonly type: 'delete'; readonly file: FileReference }
+  /** For another agent. */
+  | { readonly type: 'delegate'; readonly prompt: string }
   | { readonly type: 'hang' };
 
 /** A file by its path, or one that must be looked up in a list first. */
@@ -30,7 +33,7 @@ export interface Question {
 
 const maxChars = 20_000;
 const starter =
-  'what|how|which|who|why|when|where|write|explain|translate|summari[sz]e|list|read|open|show|cat|print|display|view|tell|calculate|compute|count|simulate|simulating|also|please|ls|give|name|number of|the contents?';
+  'what|how|which|who|why|when|where|write|explain|translate|summari[sz]e|list|read|open|show|cat|print|display|view|delete|remove|tell|calculate|compute|count|simulate|simulating|also|please|ls|give|name|number of|the contents?';
 const boundary = new RegExp(
   String.raw`[.;?!](?=\s|$)|\n|\bthen\b|(?:,\s*|\s)and\s+(?=(?:${starter})\b)|,\s*(?=(?:${starter})\b)`,
   'gi',
@@ -40,8 +43,13 @@ const aboutModel = /\bwhat can (?:you|I)\b|\b(?:who|what) are you\b|^\s*help\b/i
 const wish =
   /\b(?:what|who|whom|whose|why|when|where|how|write|explain|translate|summari[sz]e|create|delete|change|draw|search)\b(?:\s+\S+){2}/i;
 
-/** Understands a question as far as a few patterns go: arithmetic, files, and what to simulate. */
+const toAgent =
+  /^\s*(?:please\s+)?(?:delegate(?:\s+(?:this|that|it))?|(?:ask|have|let)\s+(?:an?|the|another|your)\s+(?:sub-?)?agent(?:\s+to)?)\b[\s:,]*(\S.*)$/is;
+
+/** Understands a question as far as a few patterns go: arithmetic, files, agents, and what to simulate. */
 export function readQuestion(text: string): Question {
+  const [, prompt] = toAgent.exec(text.slice(0, maxChars)) ?? [];
+  if (prompt !== undefined) return { ...nothing, asks: [{ type: 'delegate', prompt }] };
   const asks: Ask[] = [];
   const scenarios: Scenario[] = [];
   const more: string[] = [];
@@ -62,6 +70,8 @@ export function readQuestion(text: string): Question {
       if (found.length === 0 && wish.test(clause)) more.push(clause);
     }
   }
+  // what is repeated is what is asked for, or something harmless
+  if (asks.length === 0 && scenarios.some(({ name }) => name === 'loop')) asks.push(namesIn('.'));
   return {
     asks: withoutDoubles(asks),
     scenarios,
@@ -70,6 +80,14 @@ export function readQuestion(text: string): Question {
     hasMore: asks.length > 0 && more.length > 0,
   };
 }
+
+const nothing: Question = {
+  asks: [],
+  scenarios: [],
+  unknownScenario: false,
+  aboutItself: false,
+  hasMore: false,
+};
 
 function asksIn(clause: string, earlier: FileReference | undefined): readonly Ask[] {
   const rest = clause.replace(/\S+/g, (word) => (/[a-z]/i.test(word) && looksLikePath(word) ? ' ' : word));
@@ -83,10 +101,16 @@ function withoutDoubles(asks: readonly Ask[]): readonly Ask[] {
 
 const counting = /\bhow many\b|\bcount\b|\bnumber of\b/i;
 const showing = /\b(?:list|ls|show|name|which|what|give|print|display|tell)\b/i;
+const deleting = /\b(?:delete|remove|erase|rm)\b/i;
 const reading =
   /\b(?:read|open|cat|show|print|display|view|contents?|says?|contains?|what(?:'s|’s| is) (?:in|inside))\b/i;
 
 function fileAsks(clause: string, earlier: FileReference | undefined): readonly Ask[] {
+  if (deleting.test(clause)) {
+    return /\bnot\b|n['’]t\b|\bnever\b/i.test(clause)
+      ? []
+      : references(clause).map((file) => ({ type: 'delete', file }));
+  }
   const measure = measured(clause);
   if (measure !== undefined) {
     const named = references(clause);

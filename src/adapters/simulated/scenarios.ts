@@ -6,6 +6,8 @@ export type ScenarioName =
   | 'overflow'
   | 'endless answer'
   | 'hanging tool'
+  | 'loop'
+  | 'invalid answer'
   | 'reasoning';
 
 export interface Scenario {
@@ -60,6 +62,18 @@ export const scenarioTable: readonly ScenarioEntry[] = [
     pattern: /\bhang|\bstuck\b/i,
     times: 0,
     does: 'calls the tool `hang`, which never ends by itself',
+  },
+  {
+    name: 'loop',
+    pattern: /\bloop|\brepeated calls?\b/i,
+    times: 0,
+    does: 'makes the same tool call again and again, whatever comes of it',
+  },
+  {
+    name: 'invalid answer',
+    pattern: /\binvalid|\bmalformed|\bwrong form/i,
+    times: 0,
+    does: 'answers in prose where JSON is asked for, until it is asked again',
   },
   { name: 'reasoning', pattern: /\breason|\bthink/i, times: 0, does: 'reasons before it answers' },
 ];

@@ -2,6 +2,7 @@ import { createFailure, type Failure } from '../../failure.ts';
 import type { Model, ModelPart, ModelRequest, Usage } from '../../model.ts';
 import { planAnswer, summarize } from './answer.ts';
 import { Conversation } from './conversation.ts';
+import { fillSchema } from './fillSchema.ts';
 import type { Scenario } from './scenarios.ts';
 import { systemTimers, type Timers, wait } from './wait.ts';
 
@@ -22,10 +23,11 @@ const modelId = 'simulated';
  * tests. The same request gives the same parts.
  *
  * It does arithmetic with a tool `calculate` (input `{ expression }`), answers questions about files with `list_files`
- * (`{ path, recursive? }`) and `read_file` (`{ path }`), and says what it is when asked anything else. Several asks
- * become parallel calls. What it says of numbers comes out of tool results. It heeds `tools` and `toolChoice`
- * (`required` as `auto`: it calls where the question gives it something to call), and leaves `settings` and
- * `outputSchema` aside.
+ * (`{ path, recursive? }`) and `read_file` (`{ path }`), and says what it is when asked anything else. "delete notes.txt"
+ * makes it call `delete_file` (`{ path }`), "ask an agent what is 2+2" the first tool that wants a `prompt`. Several asks
+ * become parallel calls. What it says of numbers comes out of tool results. It heeds `tools`, `toolChoice` (`required` as
+ * `auto`: it calls where the question gives it something to call) and `outputSchema`, as far as simple objects go, and
+ * leaves `settings` aside. Asked for a summary, it writes down the beginnings of what was said last.
  *
  * It plays failures that the last message asks for, alone or before a question:
  *
@@ -35,6 +37,8 @@ const modelId = 'simulated';
  * - "simulate an overflow": `context_overflow`; another attempt, which only a compaction brings, is answered
  * - "simulate an endless answer": goes on until it is aborted
  * - "simulate a hanging tool": calls a tool `hang`
+ * - "simulate a loop": makes the same tool call again and again
+ * - "simulate an invalid answer": prose where JSON is asked for, until it is asked again
  * - "simulate reasoning": reasons first
  *
  * @throws TypeError naming the option that is wrong.
@@ -109,7 +113,8 @@ function* perform(request: ModelRequest, retryAfterMs: number): Generator<Beat, 
     return { raw: 'tool-calls' };
   }
   if (has('endless answer')) yield* speakForEver();
-  yield* speak(plan.text);
+  const isProse = request.outputSchema === undefined || has('invalid answer');
+  yield* speak(isProse ? plan.text : fillSchema(request.outputSchema, conversation, plan.text));
   return { raw: 'stop' };
 }
 

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { createAgent, type TurnEvent } from 'turnchart';
+import { describe, expect, it } from 'vitest';
+import { counting, talkOf, tooLarge, windowed } from './compactionSupport.ts';
+import { endings, ofType, record } from './support.ts';
+import { tool } from './toolSupport.ts';
+
+describe('60. At most 2 compactions, of any reason, without a successful model call in between.', () => {
+  it('does not compact a third time, in whatever turn', async () => {
+    const { model, turns } = windowed(() => ({ failure: tooLarge() }), undefined);
+    const session = createAgent({ model }).session({ messages: talkOf(30) });
+    const events = record(session);
+    for (const text of ['one', 'two', 'three', 'four']) {
+      expect((await session.send(text).outcome).status).toBe('failed');
+    }
+    expect(ofType(events, 'compaction.started')).toHaveLength(2);
+    // two attempts while there is a compaction to try, then one
+    expect(turns.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 1, 1]);
+  });
+
+  it('counts those that somebody asked for, and refuses them', async () => {
+    const { model } = windowed(() => ({ failure: tooLarge() }), undefined);
+    const session = createAgent({ model }).session({ messages: talkOf(30) });
+    const events = record(session);
+    expect(session.compact()).toEqual({ accepted: true });
+    await session.send('one').outcome;
+    expect(ofType(events, 'compaction.completed')).toMatchObject([{ reason: 'manual' }, { reason: 'overflow' }]);
+    await session.send('two').outcome;
+    expect(session.compact()).toEqual({
+      accepted: false,
+      reason: `Session "${session.id}" was shortened 2 times, and no model has answered since.`,
+    });
+    await session.send('three').outcome;
+    expect(ofType(events, 'compaction.started')).toHaveLength(2);
+  });
+
+  it('compacts again once a model has answered', async () => {
+    const failure = tooLarge();
+    const script = [{ failure }, { failure }, { failure }, { failure }, 'Fine.', { failure }, 'Here.'];
+    const { model } = windowed(script, undefined);
+    const session = createAgent({ model }).session({ messages: talkOf(30) });
+    const events = record(session);
+    await session.send('one').outcome;
+    await session.send('two').outcome;
+    expect((await session.send('three').result).text).toBe('Fine.');
+    expect((await session.send('four').result).text).toBe('Here.');
+    expect(ofType(events, 'compaction.started')).toHaveLength(3);
+  });
+
+  it('does not compact again where nothing is left to shorten, however much is estimated', async () => {
+    // so much is measured that no compaction gets below the threshold
+    const usage = { inputTokens: 50_000, outputTokens: 0 };
+    const read = tool('read', () => 'word '.repeat(200));
+    const { model, turns, summaries } = windowed([{ calls: [{ name: 'read' }], usage }, 'Done.'], 1_000);
+    const session = createAgent({ model, tools: [read] }).session({ messages: talkOf(30) });
+    const events = record(session);
+    expect((await session.send('go').result).text).toBe('Done.');
+    expect(ofType(events, 'compaction.started')).toHaveLength(1);
+    expect([turns.length, summaries.length]).toEqual([2, 1]);
+  });
+
+  it('ends every turn with a model that takes ever less', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 10, max: 2_000 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.boolean(),
+        async (contextWindow, keepMessages, reportsUsage) => {
+          const { model, problems } = counting(
+            contextWindow,
+            (_, index) => (index % 3 === 2 ? { text: 'So.' } : { text: 'Well.', calls: [{ name: 'read' }] }),
+            { reportsUsage },
+          );
+          const read = tool('read', () => 'word '.repeat(60), { repeatable: true });
+          const session = createAgent({ model, tools: [read], compaction: { keepMessages } }).session();
+          const events = record(session);
+          for (let turn = 0; turn < 6; turn += 1) await session.send(`Message ${turn}. ${'so '.repeat(40)}`).outcome;
+          expect(endings(events)).toHaveLength(6);
+          expect(problems).toEqual([]);
+          expect(mostInARow(events)).toBeLessThanOrEqual(2);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
+
+/** Compactions without a successful model call in between, at most. */
+function mostInARow(events: readonly TurnEvent[]): number {
+  let most = 0;
+  let inARow = 0;
+  for (const { type } of events) {
+    if (type === 'message.completed') inARow = 0;
+    if (type === 'compaction.started') inARow += 1;
+    most = Math.max(most, inARow);
+  }
+  return most;
+}
