@@ -3,6 +3,7 @@ export {
   type AgentContext,
   type AgentOptions,
   createAgent,
+  type EventsOptions,
   type RunOptions,
   type SessionOptions,
 } from './agent.ts';
@@ -22,6 +23,7 @@ export {
   TurnCancelledError,
 } from './failure.ts';
 export type { Json } from './json.ts';
+export type { Unsubscribe } from './listeners.ts';
 export type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 export * from './messages.ts';
 export * from './model.ts';
@@ -29,7 +31,7 @@ export type { EventEntry, RecordingEntry, RowEntry, SessionEntry } from './recor
 export type { InferSchema, JsonSchema, RawSchema, Schema, StandardSchema } from './schema.ts';
 export type { Pricing } from './services/callModel.ts';
 export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
-export type { SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
+export type { SendOptions, Session, SessionOnOptions, SteerOptions } from './session.ts';
 export type { SessionSnapshot } from './snapshot.ts';
 export {
   type AnyTool,
