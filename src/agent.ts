@@ -2,7 +2,7 @@ import { registerAgent } from './agentTool.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Store } from './durability/store.ts';
 import type { TurnEvent } from './events.ts';
-import { Keeper } from './keeper.ts';
+import { Keeper, type Kept } from './keeper.ts';
 import type { CompactionPolicy } from './machines/compaction.ts';
 import { createHistory, emptyHistory } from './machines/history.ts';
 import type { AttemptLimits, TurnLimits } from './machines/policies.ts';
@@ -11,6 +11,7 @@ import { type TurnMachineInput, turnMachine } from './machines/turnMachine.ts';
 import type { Message, UserInput } from './messages.ts';
 import type { Model, ModelSettings, ToolChoice } from './model.ts';
 import { checkAgentOptions, checkNames } from './options.ts';
+import { eventsIn } from './reopening.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import type { Pricing } from './services/callModel.ts';
 import type { CheckOutputOptions, OutputSchemas, ValidateOutput } from './services/checkOutput.ts';
@@ -20,7 +21,8 @@ import { type PrepareStepOptions, preparesSteps } from './services/prepareStep.t
 import type { RetryPolicy } from './services/retryPolicy.ts';
 import { compaction, services } from './services/services.ts';
 import { defaultMaxOutputChars } from './services/toolOutput.ts';
-import { type Kept, type SendOptions, Session, type SessionSetup } from './session.ts';
+import { type SendOptions, Session } from './session.ts';
+import { hostOptions, type SessionSetup } from './sessionSetup.ts';
 import type { AnyTool, Run, ToolContext } from './tool.ts';
 import { transcriptProblems } from './transcript.ts';
 import type { TurnResult } from './turn.ts';
@@ -126,6 +128,11 @@ export interface SessionOptions {
   readonly resume?: 'auto' | 'manual';
 }
 
+export interface EventsOptions {
+  /** The `seq` of the last event that is known already. @default 0 */
+  readonly after?: number;
+}
+
 /** What sessions share: model, instructions, tools, limits. */
 export interface Agent<TContext = unknown, TOutput = undefined> {
   readonly name: string;
@@ -147,9 +154,25 @@ export interface Agent<TContext = unknown, TOutput = undefined> {
   session(...options: Arguments<SessionOptions, TContext>): Session<TOutput>;
   /** Opens a conversation, with any store. */
   open(...options: Arguments<SessionOptions, TContext>): Promise<Session<TOutput>>;
-  /** Opens all sessions of the store that were in a turn when their process ended, but for those that others have open. */
+  /**
+   * Opens all sessions of the store that were in a turn when their process ended, but for those that others have open.
+   *
+   * @throws StoreCorruptError where one cannot be read: then none is opened
+   */
   recover(...options: Arguments<Pick<SessionOptions, 'resume'>, TContext>): Promise<readonly Session<TOutput>[]>;
-  /** Closes all sessions that are at work, and takes no more. */
+  /**
+   * What a session of the store has said: its durable events, as far as they are kept and not trimmed. Whether it is
+   * open does not matter. The machines say them again from the journal, so the agent must be made as it was then.
+   *
+   * @example
+   * ```ts
+   * const session = agent.session({ id });
+   * session.on('*', (event) => publish(event), { kept: true });
+   * for (const event of await agent.events(id, { after: lastPublished })) publish(event);
+   * ```
+   */
+  events(sessionId: string, options?: EventsOptions): Promise<readonly TurnEvent[]>;
+  /** Closes all sessions that are at work or locked in the store, and takes no more. */
   close(): Promise<void>;
 }
 
@@ -236,17 +259,12 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   async recover(
     ...[options]: Arguments<Pick<SessionOptions, 'resume'>, TContext>
   ): Promise<readonly Session<TOutput>[]> {
-    const { resume = 'auto', context, ...others } = options ?? {};
+    const { resume, context, ...others } = options ?? {};
     checkNames('recover()', others, []);
-    if (this.#keeper === undefined)
-      throw new Error(`Agent "${this.name}" has no \`store\`: there is nothing to recover.`);
-    const sessions: Session<TOutput>[] = [];
-    for (const id of await this.#keeper.unfinished()) {
-      // none goes on before all are open and listened to
-      const kept = await this.#keeper.takeIfFree(id, 'manual');
-      if (kept !== undefined) sessions.push(this.#open({ id, context, messages: [], resume }, kept));
-    }
-    if (resume === 'auto') {
+    const opening = this.#check('recover()', { ...(resume !== undefined && { resume }), context });
+    const taken = await this.#theKeeper('recover()').takeUnfinished();
+    const sessions = [...taken].map(([id, kept]) => this.#open({ ...opening, id }, kept));
+    if (opening.resume === 'auto') {
       this.#setup.clock.setTimeout(() => {
         for (const session of sessions) session.resume();
       }, 0);
@@ -254,9 +272,19 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     return sessions;
   }
 
+  async events(sessionId: string, { after = 0 }: EventsOptions = {}): Promise<readonly TurnEvent[]> {
+    const { journal, messages } = await this.#theKeeper('events()').journalOf(sessionId);
+    return eventsIn(journal, messages, after, (past) => hostOptions(this.#setup, sessionId, past));
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#busy].map((session) => session.close()));
+  }
+
+  #theKeeper(where: string): Keeper {
+    if (this.#keeper === undefined) throw new Error(`${where}: agent "${this.name}" has no \`store\`.`);
+    return this.#keeper;
   }
 
   #check(where: string, options: SessionOptions & { readonly context?: unknown }): Opening {
@@ -281,7 +309,12 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
       throw new TypeError(`session(): the store has "${id}" already: leave \`messages\` out to go on with it.`);
     }
     const history = messages.length === 0 ? emptyHistory : createHistory(messages);
-    return new Session<TOutput>(this.#setup, id, context, history, kept);
+    try {
+      return new Session<TOutput>(this.#setup, id, context, history, kept);
+    } catch (error) {
+      void kept?.lock.release();
+      throw error;
+    }
   }
 }
 

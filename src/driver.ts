@@ -31,6 +31,7 @@ export class Driver {
   #isApplying = false;
   #isDraining = false;
   #isStarting = false;
+  #isHeld = false;
   #isStopped = false;
 
   constructor(host: Host, options: DriverOptions) {
@@ -54,12 +55,23 @@ export class Driver {
     if (!this.#isDraining) this.#drain();
   }
 
+  /** No turn begins before `release` or `resume`; for a host that was not empty when it came. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Turns begin again. */
+  release(): void {
+    this.#isHeld = false;
+    if (!this.#isStarting && this.host.awaitsStart) this.#startSoon();
+  }
+
   /**
-   * Goes on where a replay has ended. An effect that had begun already is run again, unless it is known what becomes of
+   * Goes on where a replay has ended. An effect that had begun by then is run again, unless it is known what becomes of
    * it without that.
    */
-  resume(resultOf: (effect: StartedEffect) => EffectResult | undefined): void {
-    for (const effect of [...this.host.effects.values()]) {
+  resume(begun: readonly StartedEffect[], resultOf: (effect: StartedEffect) => EffectResult | undefined): void {
+    for (const effect of begun) {
       const result = resultOf(effect);
       if (result === undefined) this.#start([effect], []);
       else {
@@ -69,7 +81,7 @@ export class Driver {
       }
     }
     this.#start([], [...this.host.timers.values()]);
-    if (this.host.awaitsStart) this.#startSoon();
+    this.release();
   }
 
   /** Stops everything; nothing is told any more. */
@@ -104,7 +116,7 @@ export class Driver {
       this.#options.onBroken(this.host.error);
       return;
     }
-    if (!this.#isStarting && this.host.awaitsStart) this.#startSoon();
+    if (!this.#isHeld && !this.#isStarting && this.host.awaitsStart) this.#startSoon();
   }
 
   /** Until there is nothing left to do: events first, then effects and timers, then the inputs that came meanwhile. */

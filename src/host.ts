@@ -324,7 +324,12 @@ export interface Refolded {
 export function refold(options: HostOptions, rows: readonly Row[]): Refolded {
   const host = new Host(options);
   for (const [index, row] of rows.entries()) {
-    const began = host.apply(row.input, row.at);
+    let began: readonly string[];
+    try {
+      began = host.apply(row.input, row.at);
+    } catch (error) {
+      return { host, divergence: `Row ${index + 1} cannot be applied: ${String(error)}.`, agreed: index };
+    }
     host.takeBegun();
     host.takeArmed();
     if (began.join() !== row.began.join()) {

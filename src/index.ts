@@ -3,6 +3,7 @@ export {
   type AgentContext,
   type AgentOptions,
   createAgent,
+  type EventsOptions,
   type RunOptions,
   type SessionOptions,
 } from './agent.ts';
@@ -23,6 +24,7 @@ export {
   TurnCancelledError,
 } from './failure.ts';
 export type { Json } from './json.ts';
+export type { Unsubscribe } from './listeners.ts';
 export type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 export * from './messages.ts';
 export * from './model.ts';
@@ -32,7 +34,14 @@ export type { Pricing } from './services/callModel.ts';
 export type { GuardedCall, Guardrail, GuardrailCheck, GuardrailDecision, Guardrails } from './services/guardrails.ts';
 export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
 export type { StepOptions } from './services/stepOptions.ts';
-export type { ApproveOptions, ResolveToolOptions, SendOptions, Session, SteerOptions, Unsubscribe } from './session.ts';
+export type {
+  ApproveOptions,
+  ResolveToolOptions,
+  SendOptions,
+  Session,
+  SessionOnOptions,
+  SteerOptions,
+} from './session.ts';
 export type { SessionSnapshot, ToolCallSnapshot, TurnSnapshot } from './snapshot.ts';
 export {
   type AnyTool,

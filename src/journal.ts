@@ -1,4 +1,10 @@
-import type { SessionState, Store, StoreChange } from './durability/store.ts';
+import {
+  type SessionState,
+  type Store,
+  type StoreChange,
+  StoreConflictError,
+  StoreCorruptError,
+} from './durability/store.ts';
 import type { Row } from './host.ts';
 import { type History, messagesOf } from './machines/history.ts';
 import { isThenable } from './thenable.ts';
@@ -23,8 +29,8 @@ export class StoreWriter {
     this.#waiting.push({ change, settle });
     if (this.#isWriting) return;
     this.#isWriting = true;
-    // everything that happens in this moment is one write
-    queueMicrotask(() => this.#next());
+    // everything that happens in this moment is one write; a turn starts in the microtask after it was sent
+    queueMicrotask(() => queueMicrotask(() => this.#next()));
   }
 
   #next(): void {
@@ -34,18 +40,34 @@ export class StoreWriter {
       this.#isWriting = false;
       return;
     }
-    const settle = (error?: unknown) => {
-      for (const written of batch) written.settle(error);
+    this.#write(batch, (error) => {
+      const [failed, others] = error instanceof StoreConflictError ? apart(batch, error.sessionId) : [batch, []];
+      // first the others, which may be written without it
+      this.#waiting.unshift(...others);
+      for (const written of failed) written.settle(error);
       this.#next();
-    };
+    });
+  }
+
+  #write(batch: readonly Written[], settle: (error?: unknown) => void): void {
+    let result: void | Promise<void>;
     try {
-      const result = this.#store.write(batch.map(({ change }) => change));
-      if (isThenable(result)) Promise.resolve(result).then(() => settle(), settle);
-      else settle();
+      result = this.#store.write(batch.map(({ change }) => change));
     } catch (error) {
       settle(error);
+      return;
     }
+    if (isThenable(result)) Promise.resolve(result).then(() => settle(), settle);
+    else settle();
   }
+}
+
+/** The changes of one session, and those of the others. */
+function apart(batch: readonly Written[], sessionId: string): [failed: readonly Written[], others: readonly Written[]] {
+  const failed = batch.filter(({ change }) => change.sessionId === sessionId);
+  // a store that names a session which is not there would be asked for ever
+  if (failed.length === 0) return [batch, []];
+  return [failed, batch.filter(({ change }) => change.sessionId !== sessionId)];
 }
 
 /** What a journal begins with. */
@@ -53,6 +75,8 @@ export interface JournalPosition {
   /** Rows and messages that the store has. */
   readonly rows: number;
   readonly messages: number;
+  /** Of the rows, those that its last checkpoint sums up. */
+  readonly summedUp: number;
 }
 
 export interface JournalOptions {
@@ -62,6 +86,13 @@ export interface JournalOptions {
   readonly onLost: (error: unknown) => void;
 }
 
+interface Waiting {
+  /** How many changes must be safe. */
+  readonly for: number;
+  readonly run: () => void;
+  readonly onLost: (() => void) | undefined;
+}
+
 /** Keeps one session: its inputs as they come, and at rest what they have come to. */
 export class Journal {
   readonly #writer: StoreWriter;
@@ -69,11 +100,12 @@ export class Journal {
   readonly #options: JournalOptions;
   #hasBegun: boolean;
   #rows: number;
+  #summedUp: number;
   #messages: number;
   /** Changes that were handed on, and those of them that are safe. */
   #kept = 0;
   #safe = 0;
-  #waiting: { readonly for: number; readonly run: () => void }[] = [];
+  #waiting: Waiting[] = [];
   #isRunning = false;
   #isClosed = false;
   #isLost = false;
@@ -82,9 +114,15 @@ export class Journal {
     this.#writer = writer;
     this.#sessionId = sessionId;
     this.#rows = at.rows;
+    this.#summedUp = at.summedUp;
     this.#messages = at.messages;
     this.#options = options;
     this.#hasBegun = options.begin === undefined;
+  }
+
+  /** Whether nothing has happened since the last checkpoint. */
+  get isSummedUp(): boolean {
+    return this.#rows === this.#summedUp;
   }
 
   keep(row: Row): void {
@@ -99,18 +137,35 @@ export class Journal {
     const messages = { index: this.#messages, added: messagesOf(history, this.#messages) };
     this.#add({ type: 'checkpoint', sessionId: this.#sessionId, at, rows: this.#rows, messages, state });
     this.#messages = history.length;
+    this.#summedUp = this.#rows;
   }
 
-  /** Runs something as soon as all that was kept so far is safe; one after the other, in the order of the calls. */
-  whenSafe = (run: () => void): void => {
-    if (this.#isLost) return;
-    this.#waiting.push({ for: this.#kept, run });
-    this.#runSafe();
+  /**
+   * Runs something as soon as all that was kept so far is safe; one after the other, in the order of the calls.
+   *
+   * @param onLost what is run instead where that never comes. @default nothing
+   */
+  whenSafe = (run: () => void, onLost?: () => void): void => {
+    this.#when(this.#kept, run, onLost);
   };
+
+  /** Runs something as soon as the next row is safe too: what led to it is kept with that. */
+  whenNextIsSafe(run: () => void): void {
+    this.#when(this.#kept + 1, run);
+  }
 
   /** Keeps nothing any more; what was kept is still written. */
   close(): void {
     this.#isClosed = true;
+  }
+
+  #when(count: number, run: () => void, onLost?: () => void): void {
+    if (this.#isLost) {
+      onLost?.();
+      return;
+    }
+    this.#waiting.push({ for: count, run, onLost });
+    this.#runSafe();
   }
 
   #begin(): void {
@@ -129,8 +184,10 @@ export class Journal {
     if (this.#isLost) return;
     if (error !== undefined) {
       this.#isLost = true;
+      const waiting = this.#waiting;
       this.#waiting = [];
       this.#options.onLost(error);
+      for (const { onLost } of waiting) onLost?.();
       return;
     }
     this.#safe += 1;
@@ -149,4 +206,26 @@ export class Journal {
       this.#isRunning = false;
     }
   }
+}
+
+/**
+ * A row as it was kept.
+ *
+ * @throws StoreCorruptError for anything else
+ */
+export function parseRow(text: string, sessionId: string, index: number): Row {
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch (error) {
+    throw new StoreCorruptError(`session "${sessionId}", row ${index}`, 'this is no JSON', { cause: error });
+  }
+  if (!isRow(row)) throw new StoreCorruptError(`session "${sessionId}", row ${index}`, 'this is no row of a journal');
+  return row;
+}
+
+function isRow(value: unknown): value is Row {
+  if (typeof value !== 'object' || value === null) return false;
+  const { at, input, began } = value as Partial<Row>;
+  return typeof at === 'number' && typeof input === 'object' && input !== null && Array.isArray(began);
 }

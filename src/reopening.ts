@@ -1,7 +1,85 @@
+import type { JournalCheckpoint, JournalEntry, SessionState } from './durability/store.ts';
 import type { EffectResult, StartedEffect } from './effects.ts';
+import { isEphemeral, type TurnEvent } from './events.ts';
 import { createFailure, type Failure } from './failure.ts';
-import type { Host, Row } from './host.ts';
+import { type Host, type HostOptions, type Row, refold } from './host.ts';
+import { parseRow } from './journal.ts';
+import type { ExecuteToolInput, PrepareToolInput } from './machines/contracts.ts';
+import { createHistory, type History } from './machines/history.ts';
+import type { SessionMachineInput } from './machines/sessionMachine.ts';
+import { machineVersion } from './machines/version.ts';
+import type { Message } from './messages.ts';
 import { isInterruption } from './services/interrupted.ts';
+
+/** What a session begins with. */
+export interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'approvedTools'> {
+  readonly history: History;
+  /** Of the last durable event. */
+  readonly seq: number;
+}
+
+/** What a session was when it rested. */
+export function pastOf(messages: readonly Message[], state: SessionState): Past {
+  const { usage, cost, seq, approvedTools = [] } = state;
+  return { history: createHistory(messages, state), usage, cost, approvedTools, seq };
+}
+
+/** A session that did not rest when its process ended: its machines are where they were. */
+export interface Reopened {
+  readonly host: Host;
+  /** Why its turn cannot be gone on with, if so. */
+  readonly failure: Failure | undefined;
+}
+
+/** Brings machines to where they were, with the rows that were kept. */
+export function reopen(options: HostOptions, rows: readonly Row[], writtenBy: string): Reopened {
+  const { host, divergence, agreed } = refold(options, rows);
+  if (divergence === undefined) return { host, failure: stuckIn(rows) };
+  // what the last of its rows has led to must not happen
+  host.stop();
+  const whole = refold(options, rows.slice(0, agreed)).host;
+  return { host: whole, failure: divergedFailure(divergence, rows.length - agreed, writtenBy) };
+}
+
+/**
+ * The durable events of a journal after a `seq`, said again by the machines. What was said in the stead of machines that
+ * broke is not among them.
+ *
+ * @param messages of the session, at least those that the journal's last checkpoint sums up
+ */
+export function eventsIn(
+  journal: readonly JournalEntry[],
+  messages: readonly Message[],
+  after: number,
+  optionsOf: (past: Past) => HostOptions,
+): readonly TurnEvent[] {
+  const events: TurnEvent[] = [];
+  let start: JournalCheckpoint | undefined;
+  let rows: string[] = [];
+  const say = () => {
+    if (start === undefined || rows.length === 0) return;
+    const options = optionsOf(pastOf(messages.slice(0, start.messages), start.state));
+    const { sessionId } = options.input;
+    const { rows: first } = start;
+    const { host } = refold(
+      options,
+      rows.map((row, place) => parseRow(row, sessionId, first + place)),
+    );
+    events.push(...host.events.filter((event) => event.seq > after && !isEphemeral(event)));
+    host.stop();
+  };
+  for (const entry of journal) {
+    if (entry.type === 'row') {
+      rows.push(entry.row);
+      continue;
+    }
+    if (entry.state.seq > after) say();
+    start = entry;
+    rows = [];
+  }
+  say();
+  return events;
+}
 
 /** Who says that a session was reopened. */
 export const recoverySource = 'recovery';
@@ -10,7 +88,7 @@ export const recoverySource = 'recovery';
 const maxRecoveries = 3;
 
 /** The failure of a turn that was reopened again and again without getting anywhere: it may be what ends the process. */
-export function stuckIn(rows: readonly Row[]): Failure | undefined {
+function stuckIn(rows: readonly Row[]): Failure | undefined {
   let recoveries = 0;
   for (const { input } of rows.toReversed()) {
     if (input.type === 'command' && input.command.type === 'session.diagnose') {
@@ -27,12 +105,16 @@ export function stuckIn(rows: readonly Row[]): Failure | undefined {
   });
 }
 
-/** The machines of today do not go the way that was kept. */
-export function divergedFailure(divergence: string): Failure {
+/** The machines do not go the way that was kept. */
+function divergedFailure(problem: string, left: number, writtenBy: string): Failure {
+  const why =
+    writtenBy === machineVersion
+      ? 'The turn cannot be rebuilt from what was kept of it'
+      : `The turn was begun by version ${writtenBy} of the machines, and cannot be gone on with by version ${machineVersion}`;
   return createFailure({
     type: 'internal',
     code: 'journal_diverged',
-    message: `The turn was begun by another version of the machines, and cannot be gone on with. ${divergence}`,
+    message: `${why}. ${problem} ${left} of its rows are not in the conversation: its tools may have taken effect.`,
   });
 }
 
@@ -49,8 +131,12 @@ export function whatIsLeft(host: Host, resultOf: (effect: StartedEffect) => Effe
   const parts = [...host.effects.values()].map((effect) => {
     if (effect.kind === 'callModel') return 'the model is asked anew';
     if (effect.kind === 'summarize') return 'the conversation is summarized anew';
-    const again = resultOf(effect) === undefined ? 'is run again' : 'was interrupted, which the model is told';
-    return `${effect.kind === 'prepareTool' ? 'the preparation of a tool' : `the tool of ${effect.id}`} ${again}`;
+    if (effect.kind === 'prepareStep') return 'the step is prepared anew';
+    if (effect.kind === 'checkOutput') return 'the answer is checked again';
+    const { toolName } = (effect.input as PrepareToolInput | ExecuteToolInput).call;
+    if (effect.kind === 'prepareTool') return `the input of the tool "${toolName}" is checked again`;
+    const isInterrupted = resultOf(effect) !== undefined;
+    return `the tool "${toolName}" ${isInterrupted ? 'was interrupted, which the model is told' : 'is run again'}`;
   });
   if (host.timers.size > 0) parts.push(`${host.timers.size} timers wait for what is left of their time`);
   const what = host.turn === undefined ? 'a compaction' : 'a turn';

@@ -1,33 +1,32 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-
 import type { Actor } from 'xstate';
 import { endOf, type Rescue, rescue } from './brokenTurn.ts';
-import type { Clock } from './clock.ts';
 import { Driver } from './driver.ts';
-import type { SessionState, StoredSession, StoreLock } from './durability/store.ts';
-import type { EffectResult, StartedEffect } from './effects.ts';
+import type { SessionState } from './durability/store.ts';
+import type { StartedEffect } from './effects.ts';
 import { isTerminal, type TurnEvent, type TurnEventType, type TurnOverrides } from './events.ts';
 import { describeError, type Failure } from './failure.ts';
-import { type Command, Host, type HostOptions, type Row, refold, type SessionLogic } from './host.ts';
-import { Journal, type StoreWriter } from './journal.ts';
+import { type Command, Host, type Row, type SessionLogic } from './host.ts';
+import { Journal } from './journal.ts';
 import type { Json } from './json.ts';
+import type { Kept, KeptState } from './keeper.ts';
+import { type Listener, Listeners, type Unsubscribe } from './listeners.ts';
 import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
-import { createHistory, type History, historyState, messagesOf } from './machines/history.ts';
+import { type History, historyState, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
-import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
+import type { SessionContext } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
 import { machineVersion } from './machines/version.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
 import { noUsage, type Usage } from './model.ts';
 import { checkTurnLimits } from './options.ts';
-import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
-import { divergedFailure, lostFailure, recoverySource, stuckIn, whatIsLeft } from './reopening.ts';
+import { type Recorder, Recorders } from './recorders.ts';
+import { recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
+import { lostFailure, type Past, pastOf, recoverySource, reopen, whatIsLeft } from './reopening.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
-import type { OutputSchemas } from './services/checkOutput.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
+import { hostOptions, type SessionSetup } from './sessionSetup.ts';
 import { allTurns, findToolCall, type SessionSnapshot, snapshotOf } from './snapshot.ts';
-import { isThenable } from './thenable.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
 export interface SendOptions<TSchema extends Schema | undefined = Schema | undefined> {
@@ -54,45 +53,27 @@ export interface ResolveToolOptions {
   readonly isError?: boolean;
 }
 
-type Recorder = (entry: RecordingEntry) => void;
-type Listener<E extends TurnEvent = TurnEvent> = (event: E) => unknown;
-/** Ends a subscription; `using` does too. */
-export type Unsubscribe = (() => void) & Disposable;
-
-/** What sessions of one agent share. */
-export interface SessionSetup {
-  readonly agent: string;
-  readonly machine: SessionLogic;
-  readonly input: Omit<SessionMachineInput, 'sessionId' | 'history'>;
-  readonly model: SessionEntry['model'];
-  readonly clock: Clock;
-  /** A longer output of a client-side tool is cut in the middle. */
-  readonly maxOutputChars: number;
-  /** Where turns leave their schemas that have one of their own. */
-  readonly outputs: OutputSchemas;
-  /** Told when the session begins to work, and when it rests or is closed. */
-  readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
-}
-
-/** Where a session is kept beyond the process. */
-export interface Kept {
-  readonly writer: StoreWriter;
-  readonly lock: StoreLock;
-  /** What is there of it; nothing for a new one. */
-  readonly stored: StoredSession | undefined;
-  /** What becomes of an effect that had begun when the process ended. */
-  readonly resultOf: (effect: StartedEffect) => EffectResult | undefined;
-  /** Whether an unfinished turn goes on by itself. */
-  readonly resume: 'auto' | 'manual';
-}
-
 /** What a checkpoint keeps of a session beside its messages. */
 type StateOfSession = Pick<SessionContext, 'usage' | 'cost' | 'approvedTools' | 'history'>;
 
-/** What a session begins with. */
-interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'approvedTools'> {
-  readonly history: History;
-  readonly seq: number;
+export interface SessionOnOptions {
+  /**
+   * Whether an event is told only once everything that led to it is in the store, so that no later process takes it
+   * back. Text that streams is told when its answer is whole: before that, nothing of it is kept. Without a store this
+   * changes nothing.
+   *
+   * @default false
+   */
+  readonly kept?: boolean;
+}
+
+/** A turn that was unfinished when its process ended, and waits for `resume()`. */
+interface Held {
+  readonly turnId: string;
+  /** What had begun. */
+  readonly effects: readonly StartedEffect[];
+  /** Why it cannot be gone on with, if so. */
+  readonly failure: Failure | undefined;
 }
 
 /**
@@ -111,16 +92,16 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   readonly id: string;
   readonly #setup: SessionSetup;
   readonly #context: unknown;
-  readonly #listeners = new Map<TurnEventType | '*', Set<Listener<never>>>();
+  readonly #listeners = new Listeners((event, error) => this.#diagnose(event, error));
+  readonly #keptListeners = new Listeners((event, error) => this.#diagnose(event, error));
+  readonly #recorders = new Recorders((error) => this.#saySourceThrew('recorder', error));
   readonly #turns = new Map<string, Turn<TOutput>>();
   /** Turns that have ended, of which nobody is told how before that is safe. */
   readonly #ending = new Map<string, Turn<TOutput>>();
-  readonly #recorders = new Set<Recorder>();
   readonly #kept: Kept | undefined;
   readonly #journal: Journal | undefined;
   #driver: Driver;
-  /** Reopened in the middle of a turn, which waits for `resume()`. */
-  #isHeld = false;
+  #held: Held | undefined;
   #isLost = false;
   #endedTurns: number;
   #closing: Promise<void> | undefined;
@@ -134,9 +115,15 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#kept = kept;
     this.#endedTurns = kept?.stored?.state.turns ?? 0;
     this.#journal = kept && this.#openJournal(kept, history);
-    const { rows = [] } = kept?.stored ?? {};
-    const past = kept?.stored === undefined ? { history, seq: 0 } : pastOf(kept.stored);
-    this.#driver = rows.length === 0 ? this.#drive(this.#host(past)) : this.#reopen(past, rows);
+    const stored = kept?.stored;
+    if (stored === undefined) {
+      this.#driver = this.#drive(this.#host({ history, seq: 0 }));
+    } else {
+      this.#warn(stored.warnings);
+      const past = pastOf(stored.messages, stored.state);
+      this.#driver = stored.rows.length === 0 ? this.#drive(this.#host(past)) : this.#reopen(past, stored);
+    }
+    if (kept !== undefined) setup.onBusy(this, true);
   }
 
   /**
@@ -158,7 +145,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       throw new TypeError('send(): `signal` is not an AbortSignal.');
     const turnId = newId('turn');
     const message = userMessage(input, `${turnId}.input`);
-    if (this.#closing !== undefined) {
+    if (this.#isClosed) {
       throw new Error(`Session "${this.id}" is closed: it takes no more messages. Open another with agent.session().`);
     }
     const overrides = toOverrides(limits, output);
@@ -180,7 +167,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   steer(input: UserInput, options: SteerOptions = {}): Admission {
     const turnId = newId('turn');
     const message = { ...userMessage(input, `${turnId}.steering`), cause: 'steering' as const };
-    if (this.#closing !== undefined) return refuse(`Session "${this.id}" is closed.`);
+    if (this.#isClosed) return refuse(`Session "${this.id}" is closed.`);
     if (options.turnId !== undefined && options.turnId !== this.#currentTurnId()) {
       return refuse(`Turn "${options.turnId}" does not run: it has ended, or not begun.`);
     }
@@ -199,16 +186,17 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    */
   resume(): Admission {
     const { resultOf } = this.#kept ?? {};
-    if (!this.#isHeld || resultOf === undefined) {
+    const held = this.#held;
+    if (held === undefined || resultOf === undefined || this.#isClosed) {
       return this.#unpause('awaitingResume', { type: 'session.resume' });
     }
-    this.#isHeld = false;
-    this.#command({
-      type: 'session.diagnose',
-      source: recoverySource,
-      message: whatIsLeft(this.#driver.host, resultOf),
-    });
-    this.#driver.resume(resultOf);
+    this.#held = undefined;
+    if (held.failure !== undefined) {
+      this.#restart(held.failure);
+      return accepted;
+    }
+    this.#say(recoverySource, whatIsLeft(this.#driver.host, resultOf));
+    this.#driver.resume(held.effects, resultOf);
     return accepted;
   }
 
@@ -293,17 +281,23 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   /**
    * Listens to events of one type, or to all with `'*'`. A listener that throws changes nothing: it becomes a
    * `diagnostic` event.
+   *
+   * With `{ kept: true }` a durable event is told once, with a `seq` that stays its own whatever becomes of the process.
+   * Whoever keeps the last `seq` misses none across a restart: open the session, listen, and take what came between
+   * from `agent.events(id, { after: seq })`.
    */
-  on<T extends TurnEventType>(type: T, listener: Listener<Extract<TurnEvent, { type: T }>>): Unsubscribe;
-  on(type: '*', listener: Listener): Unsubscribe;
-  on(type: TurnEventType | '*', listener: Listener<never>): Unsubscribe {
+  on<T extends TurnEventType>(
+    type: T,
+    listener: Listener<Extract<TurnEvent, { type: T }>>,
+    options?: SessionOnOptions,
+  ): Unsubscribe;
+  on(type: '*', listener: Listener, options?: SessionOnOptions): Unsubscribe;
+  on(type: TurnEventType | '*', listener: Listener<never>, options: SessionOnOptions = {}): Unsubscribe {
     if (typeof listener !== 'function') throw new TypeError(`on('${type}'): the listener is not a function.`);
-    const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners);
-    // wrapped, so that one function added twice is two subscriptions
-    const own: Listener<never> = (event) => listener(event);
-    listeners.add(own);
-    return toUnsubscribe(() => listeners.delete(own));
+    const { kept = false, ...others } = options;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw new TypeError(`on('${type}'): the option \`${unknown}\` is not supported.`);
+    return (kept && this.#journal !== undefined ? this.#keptListeners : this.#listeners).add(type, listener);
   }
 
   /**
@@ -322,11 +316,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     if (this.#actor.getSnapshot().value !== 'idle') {
       throw new Error(`Session "${this.id}" is ${this.snapshot.status}: a recording begins where a session rests.`);
     }
-    const own: Recorder = (entry) => recorder(entry);
-    this.#recorders.add(own);
     this.#driver.host.onRow = this.#takeRow;
-    this.#enter(own, this.#startEntry());
-    return toUnsubscribe(() => this.#recorders.delete(own));
+    return this.#recorders.add(recorder, this.#startEntry());
   }
 
   /** The conversation so far, without what the running turn has added. */
@@ -348,7 +339,10 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return this.#actor;
   }
 
-  /** Cancels what runs or waits, and resolves when all of it has ended. The session takes no more messages. */
+  /**
+   * Cancels what runs or waits, and resolves when all of it has ended and is kept. The session takes no more messages,
+   * and others may open it.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -368,11 +362,15 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return value !== 'idle' && value !== 'closed';
   }
 
+  get #isClosed(): boolean {
+    return this.#closing !== undefined || this.#isLost;
+  }
+
   #currentTurnId(): string | undefined {
     return this.#actor.getSnapshot().context.queue[0]?.turnId;
   }
 
-  #cancel(turnId: string | undefined, reason: string | undefined): Admission {
+  #cancel(turnId = this.#held?.turnId, reason?: string): Admission {
     this.#command({
       type: 'session.cancel',
       ...(turnId !== undefined && { turnId }),
@@ -405,7 +403,27 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #command(command: Command): void {
     this.#driver.command(command);
-    this.#setup.onBusy(this, this.#isBusy());
+    // a turn that is cancelled before it starts ends as it starts
+    const isToEnd = this.#actor.getSnapshot().context.queue[0]?.cancelled !== undefined;
+    if (this.#held !== undefined && isToEnd) this.#letGo();
+    this.#sumUp();
+    this.#tellBusy();
+  }
+
+  /** What is said to a session that rests would make it seem to be in a turn. */
+  #sumUp(): void {
+    if (this.#journal?.isSummedUp === false && this.#actor.getSnapshot().value === 'idle') this.#checkpoint();
+  }
+
+  /** What is kept is locked until it is closed. */
+  #tellBusy(): void {
+    if (this.#kept === undefined) this.#setup.onBusy(this, this.#isBusy());
+  }
+
+  /** There is nothing to be resumed any more. */
+  #letGo(): void {
+    this.#held = undefined;
+    this.#driver.release();
   }
 
   #followSignal(turn: Turn<TOutput>, signal: AbortSignal): void {
@@ -422,6 +440,12 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    if (!this.#isLost) await this.#finish();
+    await this.#kept?.lock.release();
+    this.#setup.onBusy(this, false);
+  }
+
+  async #finish(): Promise<void> {
     if (this.#actor.getSnapshot().value !== 'idle') {
       const idle = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
       this.#command({ type: 'session.close' });
@@ -431,17 +455,11 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#journal?.close();
     this.#command({ type: 'session.close' });
     this.#driver.stop();
-    this.#setup.onBusy(this, false);
-    await this.#kept?.lock.release();
-  }
-
-  #options({ seq, ...past }: Past): HostOptions {
-    const { machine, input, agent } = this.#setup;
-    return { machine, input: { ...input, ...past, sessionId: this.id }, agent, seq };
+    if (this.#journal !== undefined) await new Promise<void>((resolve) => this.#whenSafe(resolve, resolve));
   }
 
   #host(past: Past): Host {
-    return new Host(this.#options(past));
+    return new Host(hostOptions(this.#setup, this.id, past));
   }
 
   #drive(host: Host): Driver {
@@ -457,7 +475,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   #tell(event: TurnEvent): void {
-    this.#record({ type: 'event', event });
+    this.#recorders.enter({ type: 'event', event });
     if (event.type === 'session.idle') this.#checkpoint();
     const turn = event.turnId === undefined ? undefined : this.#turns.get(event.turnId);
     turn?.push(event);
@@ -465,15 +483,19 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       this.#endedTurns += 1;
       this.#endTurn(event.turnId);
     }
-    this.#notify(event.type, event);
-    this.#notify('*', event);
+    this.#listeners.tell(event);
+    if (!this.#keptListeners.isEmpty) this.#tellKept(event);
     if (event.type !== 'session.idle') return;
-    this.#setup.onBusy(this, this.#isBusy());
-    const waiting = this.#whenIdle;
-    this.#whenIdle = [];
-    this.#whenSafe(() => {
-      for (const resolve of waiting) resolve();
-    });
+    this.#tellBusy();
+    for (const resolve of this.#whenIdle.splice(0)) this.#whenSafe(resolve, resolve);
+  }
+
+  #tellKept(event: TurnEvent): void {
+    const tell = this.#keptListeners.later(event);
+    if (tell === undefined) return;
+    // a report is kept with what comes next
+    if (this.#driver.host.unrecorded().length > 0) this.#journal?.whenNextIsSafe(tell);
+    else this.#journal?.whenSafe(tell);
   }
 
   /** Turns that began by steering have no handle, but an output like any other. */
@@ -484,6 +506,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     outputs.delete(turnId);
     this.#setup.outputs.delete(turnId);
     this.#turns.delete(turnId);
+    if (this.#held?.turnId === turnId) this.#letGo();
     if (output === undefined || turn === undefined) return;
     // whoever acts on how it ended can rely on it
     this.#ending.set(turnId, turn);
@@ -493,24 +516,18 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     });
   }
 
-  #notify(type: TurnEventType | '*', event: TurnEvent): void {
-    const listeners = this.#listeners.get(type);
-    if (listeners === undefined) return;
-    for (const listener of [...listeners]) {
-      try {
-        const result = (listener as Listener)(event);
-        if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => this.#diagnose(event, error));
-      } catch (error) {
-        this.#diagnose(event, error);
-      }
-    }
-  }
-
   #diagnose(event: TurnEvent, error: unknown): void {
     // a listener that cannot take its own diagnostic would be told for ever
-    if (event.type === 'diagnostic') return;
+    if (event.type !== 'diagnostic') this.#saySourceThrew(`listener of ${event.type}`, error);
+  }
+
+  #saySourceThrew(source: string, error: unknown): void {
     const { name, message } = describeError(error);
-    this.#command({ type: 'session.diagnose', source: `listener of ${event.type}`, message: `${name}: ${message}` });
+    this.#say(source, `${name}: ${message}`);
+  }
+
+  #say(source: string, message: string): void {
+    this.#command({ type: 'session.diagnose', source, message });
   }
 
   #startEntry(): SessionEntry {
@@ -538,29 +555,12 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #takeRow = (row: Row): void => {
     this.#journal?.keep(row);
-    this.#record({ type: 'row', ...row });
+    this.#recorders.enter({ type: 'row', ...row });
   };
 
-  #record(entry: RecordingEntry): void {
-    for (const recorder of this.#recorders) this.#enter(recorder, entry);
-  }
-
-  /** One that cannot take an entry has a gap from then on, so it is told no more. */
-  #enter(recorder: Recorder, entry: RecordingEntry): void {
-    try {
-      recorder(entry);
-    } catch (error) {
-      this.#recorders.delete(recorder);
-      const { name, message } = describeError(error);
-      this.#command({ type: 'session.diagnose', source: 'recorder', message: `${name}: ${message}` });
-    }
-  }
-
   #openJournal({ writer, stored }: Kept, history: History): Journal {
-    const position = {
-      rows: (stored?.rowIndex ?? 0) + (stored?.rows.length ?? 0),
-      messages: stored?.messages.length ?? 0,
-    };
+    const { rowIndex = 0, rows = [], messages = [] } = stored ?? {};
+    const position = { rows: rowIndex + rows.length, messages: messages.length, summedUp: rowIndex };
     const begin = () => ({
       at: this.#setup.clock.now(),
       history,
@@ -573,28 +573,36 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   /** A session that did not rest when its process ended: its machines go the same way again, up to where they were. */
-  #reopen(past: Past, texts: readonly string[]): Driver {
-    const rows = texts.map((text) => JSON.parse(text) as Row);
-    const { host, divergence, agreed } = refold(this.#options(past), rows);
-    const failure = divergence === undefined ? stuckIn(rows) : divergedFailure(divergence);
-    if (failure !== undefined) {
-      const driver = this.#drive(
-        divergence === undefined ? host : refold(this.#options(past), rows.slice(0, agreed)).host,
-      );
-      this.#soon(() => this.#restart(failure));
-      return driver;
-    }
+  #reopen(past: Past, { rows, state }: KeptState): Driver {
+    const { host, failure } = reopen(hostOptions(this.#setup, this.id, past), rows, state.machineVersion);
     const { queue } = host.actor.getSnapshot().context;
     for (const { turnId } of queue) this.#turns.set(turnId, this.#handle(turnId));
+    // their listeners were told, or find them in the journal
     for (const event of host.events.splice(0)) {
       if (isTerminal(event)) this.#endedTurns += 1;
       this.#turns.get(event.turnId ?? '')?.push(event);
     }
     host.outputs.clear();
     const driver = this.#drive(host);
-    this.#isHeld = true;
+    const [current] = queue;
+    if (current === undefined) {
+      this.#soon(() => {
+        if (failure !== undefined) this.#say(recoverySource, failure.message);
+        this.#sumUp();
+      });
+      return driver;
+    }
+    driver.hold();
+    this.#held = { turnId: current.turnId, effects: [...host.effects.values()], failure };
     if (this.#kept?.resume === 'auto') this.#soon(() => this.resume());
     return driver;
+  }
+
+  #warn(warnings: readonly string[]): void {
+    if (warnings.length === 0) return;
+    this.#soon(() => {
+      for (const message of warnings) this.#say('store', message);
+    });
   }
 
   /** When whoever opened the session listens to it. */
@@ -624,22 +632,23 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#journal?.checkpoint(this.#setup.clock.now(), context.history, this.#state(context, this.#driver.host.seq));
   }
 
-  #whenSafe(run: () => void): void {
+  #whenSafe(run: () => void, onLost?: () => void): void {
     if (this.#journal === undefined || this.#isLost) run();
-    else this.#journal.whenSafe(run);
+    else this.#journal.whenSafe(run, onLost);
   }
 
   /** The machines cannot go on: their turn is closed in their stead, and new ones go on with the turns that wait. */
   #restart(failure: Failure): void {
     const broken = this.#driver;
+    this.#held = undefined;
     const saved = this.#rescue(broken, failure);
     const { history, usage, cost, approvedTools } = saved;
     this.#driver = this.#drive(this.#host({ history, usage, cost, approvedTools, seq: broken.host.seq }));
     this.#sayFor(broken, saved);
     this.#checkpoint();
-    if (this.#recorders.size > 0) {
+    if (!this.#recorders.isEmpty) {
       this.#driver.host.onRow = this.#takeRow;
-      this.#record(this.#startEntry());
+      this.#recorders.enter(this.#startEntry());
     }
     for (const { turnId, message, options, cancelled } of saved.queue) {
       this.#driver.command({ type: 'session.send', turnId, message, ...(options !== undefined && { options }) });
@@ -654,7 +663,6 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const broken = this.#driver;
     const saved = this.#rescue(broken, failure);
     this.#isLost = true;
-    this.#closing ??= Promise.resolve(this.#kept?.lock.release());
     const { history, usage, cost, queue } = saved;
     const host = this.#host({ history, usage, cost, seq: broken.host.seq });
     this.#driver = this.#drive(host);
@@ -674,7 +682,12 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#driver.flush();
     this.#driver.command({ type: 'session.close' });
     this.#driver.stop();
-    this.#setup.onBusy(this, false);
+    if (this.#closing !== undefined) return;
+    // what could not be written may be what releases it: then close() tries again
+    this.#closing = this.#close();
+    this.#closing.catch(() => {
+      this.#closing = undefined;
+    });
   }
 
   #rescue(broken: Driver, failure: Failure): Rescue {
@@ -693,16 +706,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 }
 
-function pastOf({ messages, state }: StoredSession): Past {
-  const { usage, cost, seq, approvedTools = [] } = state;
-  return { history: createHistory(messages, state), usage, cost, approvedTools, seq };
-}
-
 const accepted: Admission = { accepted: true };
-
-function toUnsubscribe(end: () => void): Unsubscribe {
-  return Object.assign(end, { [Symbol.dispose]: end });
-}
 
 function refuse(reason: string): Admission {
   return { accepted: false, reason };

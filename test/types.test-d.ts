@@ -8,6 +8,10 @@ import {
   defineTool,
   type Failure,
   type FailureType,
+  type GuardedCall,
+  type Guardrail,
+  type GuardrailCheck,
+  type GuardrailDecision,
   type InferSchema,
   isDiagnostic,
   isTerminal,
@@ -19,6 +23,7 @@ import {
   type ModelRequest,
   Retry,
   type Session,
+  type StepOptions,
   type Tool,
   type ToolContext,
   type ToolRun,
@@ -245,6 +250,92 @@ describe('the output of a turn', () => {
     ];
     const both = createAgent({ model, tools, output: z.number() });
     expectTypeOf((await both.run('hi', { context: { user: 'ada' } })).output).toEqualTypeOf<number>();
+  });
+
+  it('is that of the turn where it has a form of its own', async () => {
+    const session = agent.session();
+    expectTypeOf((await session.send('hi', { output: z.array(z.string()) }).result).output).toEqualTypeOf<string[]>();
+    expectTypeOf((await session.send('hi', { limits: { maxSteps: 1 } }).result).output).toEqualTypeOf<Rated>();
+    expectTypeOf((await agent.run('hi', { output: z.boolean() })).output).toEqualTypeOf<boolean>();
+    const plain = createAgent({ model });
+    expectTypeOf((await plain.run('hi', { output: city })).output).toEqualTypeOf<z.output<typeof city>>();
+    expectTypeOf((await plain.run('hi', { limits: { maxTokens: 5 } })).output).toEqualTypeOf<undefined>();
+  });
+
+  it('is what validateOutput sees', () => {
+    createAgent({
+      model,
+      output: city,
+      validateOutput: (output, run) => {
+        expectTypeOf(output).toEqualTypeOf<z.output<typeof city>>();
+        expectTypeOf(run.step).toEqualTypeOf<number>();
+      },
+    });
+    createAgent({ model, validateOutput: (text) => expectTypeOf(text).toEqualTypeOf<string>() });
+  });
+});
+
+describe('guardrails', () => {
+  const reads = (toolName: string): GuardrailDecision<Json> =>
+    toolName === 'read' ? { action: 'allow' } : { action: 'deny', reason: 'It only reads.' };
+
+  it('are told what their stage is about, and may be written down by themselves', () => {
+    const polite: Guardrail<string> = (text) =>
+      text === '' ? { action: 'deny', reason: 'Nothing is said.' } : { action: 'rewrite', value: text.trim() };
+    const named: Guardrail<GuardedCall, Json> = { name: 'calls', check: ({ toolName }) => reads(toolName) };
+    createAgent({
+      model,
+      guardrails: {
+        input: [
+          polite,
+          (text) => {
+            expectTypeOf(text).toEqualTypeOf<string>();
+            return { action: 'allow' };
+          },
+        ],
+        output: [polite, async (text) => ({ action: 'rewrite', value: `${text}.` })],
+        tool: [
+          named,
+          ({ toolName, input }) => {
+            expectTypeOf(toolName).toEqualTypeOf<string>();
+            expectTypeOf(input).toEqualTypeOf<Json>();
+            return { action: 'allow' };
+          },
+        ],
+      },
+    });
+  });
+
+  it('may want a context', () => {
+    const forAda: GuardrailCheck<string, string, { user: string }> = (_, { context }) =>
+      context.user === 'ada' ? { action: 'allow' } : { action: 'deny', reason: 'Ada only.' };
+    createAgent({ model, guardrails: { input: [forAda, { name: 'ada', check: forAda }] } });
+  });
+
+  it('are rejected where they are wrong', () => {
+    // @ts-expect-error a text is put in place of a text
+    createAgent({ model, guardrails: { input: [() => ({ action: 'rewrite', value: 5 })] } });
+    // @ts-expect-error a denial has a reason
+    createAgent({ model, guardrails: { output: [() => ({ action: 'deny' })] } });
+    // @ts-expect-error there is no such stage
+    createAgent({ model, guardrails: { steering: [] } });
+  });
+});
+
+describe('prepareStep', () => {
+  it('is told of the run, and gives what is otherwise', () => {
+    createAgent({
+      model,
+      instructions: (run) => `Step ${run.step}.`,
+      prepareStep: ({ step, messages }): StepOptions => {
+        expectTypeOf(step).toEqualTypeOf<number>();
+        expectTypeOf(messages).toEqualTypeOf<readonly Message[]>();
+        return { model, tools: ['look'], toolChoice: { tool: 'look' }, instructions: 'Be brief.' };
+      },
+    });
+    createAgent({ model, prepareStep: async () => undefined });
+    // @ts-expect-error a mistyped option
+    createAgent({ model, prepareStep: () => ({ tool: 'look' }) satisfies StepOptions });
   });
 });
 

@@ -203,4 +203,16 @@ describe('what was recorded, compared with the machines', () => {
     const session = await recorded();
     expect(findDivergence({ ...session, events: session.events.slice(0, -3) })).toBeUndefined();
   });
+
+  it('is the same where a process was killed in the middle of an answer', async () => {
+    const session = chat([{ text: ['One, ', 'two, '], hangs: true }]);
+    const entries = recordAll(session);
+    for await (const { type } of session.send('Count')) if (type === 'message.delta') break;
+    const { events, ...rest } = only(readRecording(toText(entries)).sessions);
+    await session.close();
+    expect(events.map(({ type }) => type)).toContain('message.started');
+    expect(findDivergence({ ...rest, events })).toBeUndefined();
+    // what came before is compared all the same
+    expect(findDivergence({ ...rest, events: events.toSpliced(1, 1) })).toMatch(/^Event 3: it was .*, now it is/);
+  });
 });

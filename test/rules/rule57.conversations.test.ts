@@ -67,7 +67,8 @@ describe.each([
     const { model, turns, problems, overflows } = counting(
       3_000,
       () => {
-        const calls = random.chance(0.4) ? [{ name: 'read', input: { page: (page += 1) } }] : [];
+        page += 1;
+        const calls = random.chance(0.4) ? [{ name: 'read', input: { page } }] : [];
         return { text: prose(random, random.whole(10, 800)), calls };
       },
       { reportsUsage },

@@ -1,0 +1,30 @@
+import type { Clock } from './clock.ts';
+import type { HostOptions, SessionLogic } from './host.ts';
+import type { SessionMachineInput } from './machines/sessionMachine.ts';
+import type { SessionEntry } from './recording.ts';
+import type { Past } from './reopening.ts';
+import type { OutputSchemas } from './services/checkOutput.ts';
+
+/** What sessions of one agent share. */
+export interface SessionSetup {
+  readonly agent: string;
+  readonly machine: SessionLogic;
+  readonly input: Omit<SessionMachineInput, 'sessionId' | 'history'>;
+  readonly model: SessionEntry['model'];
+  readonly clock: Clock;
+  /** A longer output of a client-side tool is cut in the middle. */
+  readonly maxOutputChars: number;
+  /** Where turns leave their schemas that have one of their own. */
+  readonly outputs: OutputSchemas;
+  /** Told when the session begins to work, and when it rests or is closed. */
+  readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
+}
+
+/** What the machines of a session are built from. */
+export function hostOptions(
+  { machine, input, agent }: SessionSetup,
+  sessionId: string,
+  { seq, ...past }: Past,
+): HostOptions {
+  return { machine, input: { ...input, ...past, sessionId }, agent, seq };
+}
