@@ -44,9 +44,17 @@ export interface AgentOptions<
   readonly toolChoice?: ToolChoice;
   /** What is asked of the model beside the conversation; what is left out is the provider's choice. */
   readonly settings?: ModelSettings;
-  /** Called before every step, to choose its model, tools or instructions. @default every step is as the options say */
+  /**
+   * Called before every step, to choose its model, tools or instructions: `({ step }) => (step > 5 ? { model } : undefined)`.
+   *
+   * @default every step is as the options say
+   */
   readonly prepareStep?: NonNullable<PrepareStepOptions['prepareStep']>;
-  /** The form of the answer: `result.output` is what it says, checked. @default any text */
+  /**
+   * The form of the answer, as in `z.object({ city: z.string() })`: `result.output` is what it says, checked.
+   *
+   * @default any text
+   */
   readonly output?: TSchema;
   /**
    * Looks at the output. What it returns takes its place; with `throw new Retry('hint')` the model is asked again.

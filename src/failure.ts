@@ -34,9 +34,9 @@ export type ModelFailureType =
    */
   | 'provider_unavailable'
   /**
-   * The conversation does not fit into the model's window.
+   * The conversation does not fit into the model's window, and could not be shortened for it, or not enough.
    *
-   * Open a session with fewer `messages`, or use a model with a larger window.
+   * Ask for less at once, leave `compaction` on, or use a model with a larger window.
    */
   | 'context_overflow'
   /**
@@ -57,20 +57,34 @@ export type TurnFailureType =
   /**
    * The model still asks for tools after as many steps as `limits.maxSteps` allows. The tools of the last step have run.
    *
-   * Raise `limits.maxSteps`, or send "go on": the results are in the conversation.
+   * Raise `limits.maxSteps`, let `limits.lastStep` say 'answer' or 'ask', or send "go on": the results are in the
+   * conversation.
    */
   | 'max_steps'
   /**
-   * Tools asked to be called again, by throwing `Retry`, more often than `retries` allows.
+   * Tools asked to be called again, by throwing `Retry`, more often than `retries` allows; or they failed in as many steps
+   * in a row as `limits.consecutiveToolErrors` says, or as often as `limits.totalToolErrors` does.
    *
-   * Raise `retries`, or say in the tool's description what it needs.
+   * Say in the tool's description what it needs, and in its errors what would work; or raise the limit.
    */
   | 'tool_errors'
-  /** Reserved for guardrails: no turn fails with it yet. */
+  /**
+   * A guardrail did not let the message through, or the answer. `cause` has its name, its stage and its reason.
+   *
+   * What was refused is not in the conversation: say it in another way.
+   */
   | 'guardrail'
-  /** Reserved for structured output: no turn fails with it yet. */
+  /**
+   * The answer is not of the form that was asked for, and `retries` are spent. `cause` has the last hint.
+   *
+   * Raise `retries`, ask for a simpler form, or describe its fields.
+   */
   | 'invalid_output'
-  /** Reserved for models that repeat a call: no turn fails with it yet. */
+  /**
+   * The model made the same tool call as many times in a row as `limits.repeatedCalls` says, though it was refused before.
+   *
+   * Mark a tool as `repeatable` that waits for something; let others say what is new, or that nothing is.
+   */
   | 'repeated_calls'
   /**
    * The turn took longer than `limits.maxDurationMs`.

@@ -10,6 +10,7 @@ import type { SessionMachineInput } from './machines/sessionMachine.ts';
 import { machineVersion } from './machines/version.ts';
 import type { Message } from './messages.ts';
 import { isInterruption } from './services/interrupted.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** What a session begins with. */
 export interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'approvedTools'> {
@@ -138,6 +139,7 @@ export function whatIsLeft(host: Host, resultOf: (effect: StartedEffect) => Effe
     const isInterrupted = resultOf(effect) !== undefined;
     return `the tool "${toolName}" ${isInterrupted ? 'was interrupted, which the model is told' : 'is run again'}`;
   });
+  if (snapshotOf(host).turn?.state.startsWith('awaiting')) parts.push('it waits for somebody');
   if (host.timers.size > 0) parts.push(`${host.timers.size} timers wait for what is left of their time`);
   const what = host.turn === undefined ? 'a compaction' : 'a turn';
   return `The process before this one ended in the middle of ${what}: ${parts.join(', ') || 'it begins'}.`;

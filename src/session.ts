@@ -69,7 +69,7 @@ export interface SessionOnOptions {
 
 /** A turn that was unfinished when its process ended, and waits for `resume()`. */
 interface Held {
-  readonly turnId: string;
+  readonly turnId: string | undefined;
   /** What had begun. */
   readonly effects: readonly StartedEffect[];
   /** Why it cannot be gone on with, if so. */
@@ -188,7 +188,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const { resultOf } = this.#kept ?? {};
     const held = this.#held;
     if (held === undefined || resultOf === undefined || this.#isClosed) {
-      return this.#unpause('awaitingResume', { type: 'session.resume' });
+      return this.#unpause('awaitingResume', 'to be resumed', { type: 'session.resume' });
     }
     this.#held = undefined;
     if (held.failure !== undefined) {
@@ -204,15 +204,27 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    * Gives the turn more steps that has none left and waits for that, as with `lastStep: 'ask'`.
    *
    * @throws TypeError where `steps` is no whole number from 1
+   * @example
+   * ```ts
+   * session.on('turn.paused', ({ reason, spent }) => {
+   *   if (reason === 'max_steps' && spent < 50) session.extend(10);
+   * });
+   * ```
    */
   extend(steps: number): Admission {
     if (!Number.isInteger(steps) || steps < 1) throw new TypeError('extend(): `steps` must be a whole number from 1.');
-    return this.#unpause('awaitingExtension', { type: 'session.extend', steps });
+    return this.#unpause('awaitingExtension', 'that waits', { type: 'session.extend', steps });
   }
 
   /**
    * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done;
    * messages sent meanwhile wait.
+   *
+   * @example
+   * ```ts
+   * const { accepted, reason } = session.compact();
+   * if (!accepted) console.log(reason);
+   * ```
    */
   compact(): Admission {
     const { status } = this.snapshot;
@@ -241,6 +253,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    * Lets a tool call run that waits for approval.
    *
    * @param options `remember: 'session'`: nobody is asked about that tool any more in this session
+   * @throws TypeError for any other `remember`
+   * @example
+   * ```ts
+   * session.on('tool.approvalRequested', async ({ toolCallId, toolName, input }) => {
+   *   if (await confirm(`${toolName} ${JSON.stringify(input)}?`)) session.approve(toolCallId);
+   *   else session.deny(toolCallId, 'The user said no.');
+   * });
+   * ```
    */
   approve(toolCallId: string, { remember }: ApproveOptions = {}): Admission {
     if (remember !== undefined && remember !== 'session') {
@@ -253,7 +273,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     });
   }
 
-  /** Does not let a tool call run that waits for approval; the model is told the reason, if there is one. */
+  /**
+   * Does not let a tool call run that waits for approval; the model is told the reason, if there is one.
+   *
+   * @example
+   * ```ts
+   * session.deny(toolCallId, 'It is the only copy.');
+   * ```
+   */
   deny(toolCallId: string, reason?: string): Admission {
     return this.#answer(toolCallId, 'awaitingApproval', {
       type: 'session.deny',
@@ -267,6 +294,12 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    *
    * @param output what the model reads: a text, or JSON
    * @param options `isError`: the client could not run it, and `output` says why
+   * @example
+   * ```ts
+   * session.on('tool.resultRequested', async ({ toolCallId, input }) => {
+   *   session.resolveTool(toolCallId, await askBrowser(input));
+   * });
+   * ```
    */
   resolveTool(toolCallId: string, output: Json, { isError = false }: ResolveToolOptions = {}): Admission {
     const result = toToolOutput(output, this.#setup.maxOutputChars);
@@ -379,9 +412,9 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return accepted;
   }
 
-  #unpause(state: string, command: Command): Admission {
+  #unpause(state: string, awaited: string, command: Command): Admission {
     const [turn, ...ofAgents] = allTurns(this.snapshot.turn);
-    if (turn === undefined) return refuse(`Session "${this.id}" has no turn that waits.`);
+    if (turn === undefined) return refuse(`Session "${this.id}" has no turn ${awaited}.`);
     if (![turn, ...ofAgents].some((candidate) => candidate.state === state)) {
       return refuse(`Turn "${turn.id}" does not wait for that: it is ${turn.state}.`);
     }
@@ -575,7 +608,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   /** A session that did not rest when its process ended: its machines go the same way again, up to where they were. */
   #reopen(past: Past, { rows, state }: KeptState): Driver {
     const { host, failure } = reopen(hostOptions(this.#setup, this.id, past), rows, state.machineVersion);
-    const { queue } = host.actor.getSnapshot().context;
+    const { value, context } = host.actor.getSnapshot();
+    const { queue } = context;
     for (const { turnId } of queue) this.#turns.set(turnId, this.#handle(turnId));
     // their listeners were told, or find them in the journal
     for (const event of host.events.splice(0)) {
@@ -585,7 +619,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     host.outputs.clear();
     const driver = this.#drive(host);
     const [current] = queue;
-    if (current === undefined) {
+    if (current === undefined && value !== 'compacting') {
       this.#soon(() => {
         if (failure !== undefined) this.#say(recoverySource, failure.message);
         this.#sumUp();
@@ -593,7 +627,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
       return driver;
     }
     driver.hold();
-    this.#held = { turnId: current.turnId, effects: [...host.effects.values()], failure };
+    this.#held = { turnId: current?.turnId, effects: [...host.effects.values()], failure };
     if (this.#kept?.resume === 'auto') this.#soon(() => this.resume());
     return driver;
   }

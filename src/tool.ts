@@ -73,6 +73,8 @@ export interface Tool<TInput = unknown, TOutput = unknown, TContext = unknown> e
   /**
    * Runs the tool. What it returns is what the model reads: a string, or any JSON. What it throws, the model reads as an
    * error. Without it the tool is client-side: the turn waits until somebody outside answers with `session.resolveTool()`.
+   *
+   * @default none: the tool is client-side
    */
   readonly execute?: (input: TInput, run: ToolRun<TContext>) => TOutput | Promise<TOutput>;
   /**
@@ -80,7 +82,7 @@ export interface Tool<TInput = unknown, TOutput = unknown, TContext = unknown> e
    * as yes. @default false
    */
   readonly approval?: ToolApproval<TInput, TContext>;
-  /** Another agent in place of `execute`: made by `agentTool()`. */
+  /** Another agent in place of `execute`: made by `agentTool()`. @default none */
   readonly agent?: SubAgent;
 }
 

@@ -7,7 +7,8 @@ import { enqueueActions } from 'xstate';
 import { z } from 'zod';
 import { emptyHistory } from '../src/machines/history.ts';
 import { sessionMachine } from '../src/machines/sessionMachine.ts';
-import { Session, type SessionSetup } from '../src/session.ts';
+import { Session } from '../src/session.ts';
+import type { SessionSetup } from '../src/sessionSetup.ts';
 
 const slow = defineTool({
   name: 'slow',

@@ -140,6 +140,8 @@ export interface CheckOutputInput extends EffectInput {
   readonly turnId: string;
   readonly step: number;
   readonly text: string;
+  /** Its form, as far as that is known as JSON. */
+  readonly schema?: JsonSchema;
   readonly history: History;
 }
 

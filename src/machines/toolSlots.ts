@@ -20,12 +20,13 @@ export interface WaitingCall {
 /**
  * The calls that may start now. Calls start in their order, so one that still prepares holds back those after it; a
  * sequential one starts when nothing runs, and nothing starts beside it. One that waits for approval holds no slot, and
- * back only what must not run beside it.
+ * back only what must not run beside it: what is sequential, or all where it is sequential itself.
  */
 export function grantable(calls: readonly WaitingCall[], maxParallelTools: number): readonly number[] {
   const granted: number[] = [];
   let running = 0;
   let alone = false;
+  let isAnyUndecided = false;
   for (const call of calls) {
     if (call.state !== 'executing' && call.state !== 'awaitingAgent') continue;
     running += 1;
@@ -34,8 +35,11 @@ export function grantable(calls: readonly WaitingCall[], maxParallelTools: numbe
   for (const [index, call] of calls.entries()) {
     if (!waiting.has(call.state)) continue;
     if (call.state === 'preparing' || alone || running >= maxParallelTools) break;
-    if (call.sequential && (running > 0 || call.state !== 'queued')) break;
-    if (call.state !== 'queued') continue;
+    if (call.sequential && (running > 0 || isAnyUndecided || call.state !== 'queued')) break;
+    if (call.state !== 'queued') {
+      isAnyUndecided = true;
+      continue;
+    }
     granted.push(index);
     running += 1;
     alone = call.sequential;

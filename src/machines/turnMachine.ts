@@ -260,6 +260,7 @@ export const turnMachine = turnSetup.createMachine({
               turnId: context.turnId,
               step: context.step,
               text: context.text,
+              ...(context.settings.output?.schema !== undefined && { schema: context.settings.output.schema }),
               history: context.history,
             }),
             onDone: [

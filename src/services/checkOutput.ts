@@ -5,6 +5,7 @@ import { type Schema, validate } from '../schema.ts';
 import { Retry, type Run } from '../tool.ts';
 import { callUser } from './callUser.ts';
 import { describeRun } from './describeRun.ts';
+import { outputForm } from './outputForm.ts';
 
 /**
  * Looks at an output that fits its schema. What it returns takes its place; with `throw new Retry('hint')` the model is
@@ -23,14 +24,20 @@ export interface CheckOutputOptions {
   readonly context?: unknown;
 }
 
-/** Schemas by turn: they do not travel as JSON. After a restart what fits the JSON Schema of the request is taken. */
+/** Schemas by turn: they do not travel as JSON. After a restart any JSON is taken for an answer to such a turn. */
 export type OutputSchemas = Map<string, Schema>;
 
 /** Reads the answer in the form that was asked for, as an actor. */
 export function checkOutput({ output, validateOutput, outputs, context }: CheckOutputOptions) {
+  const own = JSON.stringify(outputForm(output).schema);
+  const schemaOf = ({ turnId, schema }: CheckOutputInput): Schema | undefined => {
+    const known = outputs?.get(turnId);
+    if (known !== undefined || schema === undefined || JSON.stringify(schema) === own) return known ?? output;
+    return { jsonSchema: schema };
+  };
   return effect<CheckOutputInput, CheckOutputOutput>('checkOutput', async (scope) => {
-    const { text, turnId } = scope.input;
-    const schema = outputs?.get(turnId) ?? output;
+    const { text } = scope.input;
+    const schema = schemaOf(scope.input);
     const read = schema === undefined ? { value: text } : await readAs(schema, text);
     if ('hint' in read) return { type: 'rejected', hint: read.hint };
     try {

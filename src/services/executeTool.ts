@@ -134,6 +134,8 @@ function late(tool: AnyTool): Failed {
   return { ...failed('tool_timed_out', message, shown), synthesized: 'timed_out' };
 }
 
+/** Only after a restart: the tool was there when the call was prepared, and had begun. */
 function unavailable(name: string): Failed {
-  return failed('unknown_tool', `There is no tool "${name}" any more.`, `There is no tool "${name}" any more.`);
+  const message = `Interrupted: the process ended while "${name}" was running, and there is no such tool any more. It may have taken effect.`;
+  return { ...failed('unknown_tool', message, message), synthesized: 'interrupted' };
 }

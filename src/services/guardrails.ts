@@ -16,7 +16,16 @@ export type GuardrailCheck<TValue, TRewritten = TValue, TContext = unknown> = (
   run: Run<TContext>,
 ) => GuardrailDecision<TRewritten> | Promise<GuardrailDecision<TRewritten>>;
 
-/** A check, or a check with a name. */
+/**
+ * A check, or a check with a name.
+ *
+ * @example
+ * ```ts
+ * const noKeys: Guardrail<string> = (text) =>
+ *   text.includes('sk-') ? { action: 'deny', reason: 'There is a key in it.' } : { action: 'allow' };
+ * const agent = createAgent({ model, guardrails: { input: [noKeys], output: [noKeys] } });
+ * ```
+ */
 export type Guardrail<TValue, TRewritten = TValue, TContext = unknown> =
   | GuardrailCheck<TValue, TRewritten, TContext>
   | {

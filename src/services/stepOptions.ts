@@ -1,15 +1,26 @@
 import type { Model, ToolChoice } from '../model.ts';
 import type { AnyTool } from '../tool.ts';
 
-/** What a step does otherwise than the agent's options say. */
+/**
+ * What a step does otherwise than the agent's options say.
+ *
+ * @example
+ * ```ts
+ * const agent = createAgent({
+ *   model: small,
+ *   tools: [search, book],
+ *   prepareStep: ({ step }) => (step === 1 ? { tools: ['search'], toolChoice: 'required' } : { model: large }),
+ * });
+ * ```
+ */
 export interface StepOptions {
   /** Who answers. @default the agent's */
   readonly model?: Model;
   /** What the model may call, of the agent's tools. @default all */
   readonly tools?: readonly (string | AnyTool)[];
-  /** @default the agent's */
+  /** Whether the model may call tools, must, or must not. @default the agent's */
   readonly toolChoice?: ToolChoice;
-  /** @default the agent's */
+  /** What the model is told before the conversation. @default the agent's */
   readonly instructions?: string;
 }
 

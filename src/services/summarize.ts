@@ -1,4 +1,5 @@
 import { effect } from '../effects.ts';
+import { createFailure, type Failure } from '../failure.ts';
 import type { SummarizeInput, SummarizeOutput } from '../machines/contracts.ts';
 import type { AssistantPart, FilePart, Message, ToolOutput, ToolResultPart } from '../messages.ts';
 import type { Model, ModelRequest } from '../model.ts';
@@ -41,8 +42,18 @@ export function summarize({ model: modelOfTurns, compaction, pricing }: Summariz
     if (end?.type !== 'finish') {
       return { type: 'failed', failure: end?.type === 'error' ? end.failure : answerFailures.cutOff(), ...paid };
     }
+    if (end.finishReason.unified === 'content-filter') return { type: 'failed', failure: refused(), ...paid };
     const text = answer.content().map((part) => (part.type === 'text' ? part.text : ''));
     return { type: 'summarized', text: text.join(''), ...paid };
+  });
+}
+
+function refused(): Failure {
+  return createFailure({
+    type: 'unknown',
+    code: 'summary_refused',
+    message: 'The model refused to summarize.',
+    retryable: false,
   });
 }
 

@@ -23,7 +23,7 @@ function slowStore() {
   return { store, inner, waiting };
 }
 
-function listen(session: Session): readonly TurnEvent[] {
+function listen(session: Pick<Session<unknown>, 'on'>): readonly TurnEvent[] {
   const events: TurnEvent[] = [];
   session.on('*', (event) => events.push(event), { kept: true });
   return events;

@@ -112,7 +112,7 @@ describe('a session that waits for resume()', () => {
 });
 
 describe('a session that rests', () => {
-  it.each<[string, (session: Session) => unknown]>([
+  it.each<[string, (session: Session<unknown>) => unknown]>([
     ['a listener that throws', (session) => session.on('session.idle', () => expect.fail('No.'))],
     ['a cancel that comes too late', (session) => session.on('session.idle', () => session.cancel())],
   ])('is not in a turn for those who come later, because of %s', async (_, prepare) => {

@@ -24,8 +24,14 @@ function open(store: Store) {
   });
   const machine = sessionMachine.provide({ actors: { turn } });
   const about = { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock };
-  const kept = new Keeper(store, []).takeAtOnce('talk', 'auto');
-  const session = new Session({ ...about, onBusy: () => {} }, 'talk', undefined, emptyHistory, kept);
+  const kept = new Keeper(store).takeAtOnce('talk', 'auto');
+  const session = new Session(
+    { ...about, maxOutputChars: 1_000, outputs: new Map(), onBusy: () => {} },
+    'talk',
+    undefined,
+    emptyHistory,
+    kept,
+  );
   return { clock, model, session, events: record(session) };
 }
 

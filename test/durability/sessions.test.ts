@@ -306,7 +306,7 @@ describe('a reopened session', () => {
     expect(session.resume()).toEqual({ accepted: true });
     await clock.advance(100);
     expect(session.snapshot.status).toBe('idle');
-    expect(session.resume()).toEqual({ accepted: false, reason: 'Session "s" has no turn that waits.' });
+    expect(session.resume()).toEqual({ accepted: false, reason: 'Session "s" has no turn to be resumed.' });
     await session.close();
     await end();
   });

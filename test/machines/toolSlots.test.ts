@@ -2,9 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { grantable, type WaitingCall } from '../../src/machines/toolSlots.ts';
 
-/** p preparing, q queued, x executing, s settled; in capitals a sequential tool. */
+const states = {
+  p: 'preparing',
+  u: 'undecided',
+  a: 'awaitingApproval',
+  c: 'clientSide',
+  r: 'awaitingResult',
+  q: 'queued',
+  x: 'executing',
+  g: 'awaitingAgent',
+  s: 'settled',
+} as const;
+
+/** Each letter is a call in that state; in capitals a sequential tool. */
 function calls(letters: string): readonly WaitingCall[] {
-  const states = { p: 'preparing', q: 'queued', x: 'executing', s: 'settled' } as const;
   return [...letters].map((letter) => ({
     state: states[letter.toLowerCase() as keyof typeof states],
     sequential: letter !== letter.toLowerCase(),
@@ -31,12 +42,24 @@ describe('grantable', () => {
     ['what follows a sequential call that has settled', 'Sqq', 8, [1, 2]],
     ['one of two sequential calls', 'QQ', 8, [0]],
     ['the second of two sequential calls after the first', 'SQ', 8, [1]],
+    ['what comes after a call that somebody is asked about', 'aqq', 8, [1, 2]],
+    ['what comes after one that somebody is going to be asked about', 'uq', 8, [1]],
+    ['as many as there are slots, of which a call that is asked about holds none', 'aaqq', 1, [2]],
+    ['nothing behind a sequential call that somebody is asked about', 'Aqq', 8, []],
+    ['nothing behind a sequential call that somebody is going to be asked about', 'Uqq', 8, []],
+    ['no sequential call behind one that somebody is asked about', 'aQ', 8, []],
+    ['what lies between a call that is asked about and a sequential one, but not that', 'aqQ', 8, [1]],
+    ['a sequential call before one that somebody is asked about', 'Qa', 8, [0]],
+    ['what comes after calls that a client runs, sequential or not', 'cCrRq', 8, [4]],
+    ['a sequential call beside those that a client runs', 'crQ', 8, [2]],
+    ['as many as a sub-agent that waits leaves slots', 'gqq', 2, [1]],
+    ['nothing beside a sequential sub-agent that waits', 'Gq', 8, []],
   ])('grants %s', (_, letters, max, granted) => {
     expect(grantable(calls(letters), max)).toEqual(granted);
   });
 
   const step = fc
-    .array(fc.constantFrom('p', 'q', 'x', 's', 'P', 'Q', 'X', 'S'), { maxLength: 9 })
+    .array(fc.constantFrom(...'puacrqxgsqqPUACRQXGSQ'), { maxLength: 9 })
     .map((letters) => letters.join(''));
 
   it('grants what a naive reading of the rule grants, for any step', () => {
@@ -63,7 +86,7 @@ describe('grantable', () => {
   it('never leaves a step without anything to wait for', () => {
     fc.assert(
       fc.property(step, fc.integer({ min: 1, max: 4 }), (letters, max) => {
-        if (!/q/i.test(letters) || /[px]/i.test(letters)) return;
+        if (!/q/i.test(letters) || /[puaxg]/i.test(letters)) return;
         expect(grantable(calls(letters), max)).not.toEqual([]);
       }),
       { numRuns: 2_000 },
@@ -76,11 +99,12 @@ function naive(letters: string, max: number): readonly number[] {
   const now = [...letters];
   const mayStart = (index: number) => {
     const isSequential = (letter: string) => letter === letter.toUpperCase();
-    const running = now.filter((letter) => letter.toLowerCase() === 'x');
+    const running = now.filter((letter) => /[xg]/i.test(letter));
+    const before = now.slice(0, index);
     if (now[index]?.toLowerCase() !== 'q' || running.length >= max) return false;
-    if (now.slice(0, index).some((letter) => /[pq]/i.test(letter))) return false;
+    if (before.some((letter) => /[pqUA]/.test(letter) || letter === 'P' || letter === 'Q')) return false;
     if (running.some(isSequential)) return false;
-    return !isSequential(now[index] ?? '') || running.length === 0;
+    return !isSequential(now[index] ?? '') || (running.length === 0 && !before.some((letter) => /[ua]/.test(letter)));
   };
   const granted: number[] = [];
   for (let index = 0; index < now.length; index += 1) {

@@ -49,7 +49,7 @@ export function counting(
   const { model, turns, summaries } = windowed(
     (request, index) => count(request, answer(request, index)),
     contextWindow,
-    (request, index) => count(request, { text: `Summary ${index} of what was said.` }),
+    (request) => count(request, { text: 'Summary of what was said.' }),
   );
   return { model, turns, summaries, problems, overflows };
 }

@@ -1,4 +1,12 @@
-import { type Agent, type AgentOptions, type AnyTool, createAgent, type Session, type TurnEvent } from 'turnchart';
+import {
+  type Agent,
+  type AgentOptions,
+  type AnyTool,
+  createAgent,
+  type Schema,
+  type Session,
+  type TurnEvent,
+} from 'turnchart';
 import type { Store } from 'turnchart/durability';
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { expect } from 'vitest';
@@ -7,13 +15,13 @@ import { record } from './support.ts';
 import { tool } from './toolSupport.ts';
 
 type Script = Parameters<typeof scriptedModel>[0];
-type Options = Omit<AgentOptions<readonly AnyTool[]>, 'model' | 'clock' | 'store'>;
+type Options = Omit<AgentOptions<readonly AnyTool[], Schema | undefined>, 'model' | 'clock' | 'store'>;
 
 /** A process with one session, as far as its store and its tools are concerned. */
 export interface Process {
   readonly clock: SimulatedClock;
-  readonly agent: Agent;
-  readonly session: Session;
+  readonly agent: Agent<unknown, unknown>;
+  readonly session: Session<unknown>;
   readonly model: ReturnType<typeof scriptedModel>;
   readonly events: readonly TurnEvent[];
   /** Ends it here: what the next one finds is what has been written. It can go on, and nobody knows. */
@@ -60,7 +68,7 @@ async function copySession(from: Store, to: Store): Promise<void> {
 export function workers(...names: readonly string[]) {
   const ran: string[] = [];
   const open = new Map<string, (output: unknown) => void>();
-  const make = (name: string, options: Partial<AnyTool> = {}) =>
+  const make = (name: string, options: Parameters<typeof tool>[2] = {}) =>
     tool(
       name,
       () => {

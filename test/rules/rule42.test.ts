@@ -174,4 +174,31 @@ describe('42. Approval: `approval: true | (input, run) => boolean` parks the cal
     if (asks) talk.session.approve('call_1');
     await talk.outcomeOf(turn);
   });
+
+  it('does not count it either where a call is held back by the one that waits', async () => {
+    const alone = tool('alone', undefined, { approval: true, sequential: true });
+    const talk = converse([{ calls: [{ name: 'alone' }, { name: 'look' }] }, 'Done.'], {
+      tools: [alone, look],
+      limits: { maxDurationMs: 1_000 },
+    });
+    const turn = talk.session.send('go');
+    await talk.clock.advance(0);
+    expect(talk.of('tool.started')).toEqual([]);
+    expect(talk.session.snapshot.turn?.state).toBe('awaitingAnswers');
+    await talk.clock.advance(60_000);
+    talk.session.approve('call_1');
+    expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
+    expect(talk.of('tool.started').map(({ toolName }) => toolName)).toEqual(['alone', 'look']);
+  });
+
+  it('leaves a sequential tool its place: it waits for calls before it that wait for approval', async () => {
+    const commit = tool('commit', undefined, { sequential: true });
+    const talk = converse([{ calls: [{ name: 'erase' }, { name: 'commit' }] }, 'Done.'], { tools: [erase, commit] });
+    const turn = talk.session.send('go');
+    await talk.clock.advance(0);
+    expect(talk.of('tool.started')).toEqual([]);
+    talk.session.approve('call_1');
+    expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
+    expect(talk.of('tool.started').map(({ toolName }) => toolName)).toEqual(['erase', 'commit']);
+  });
 });

@@ -1,5 +1,5 @@
 import { createAgent, type Json, type ModelRequest } from 'turnchart';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Random } from '../../src/testing/random.ts';
 import { counting, sizeOf, textsOf } from './compactionSupport.ts';
 import { endings, ofType, record } from './support.ts';
@@ -18,6 +18,8 @@ function pages(seed: number, longest: number) {
   const random = new Random(seed);
   return tool('read', (input: Json) => `${JSON.stringify(input)} ${prose(random, random.whole(1, longest))}`);
 }
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe.each([
   ['a model that reports its usage', true],

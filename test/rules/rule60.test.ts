@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { createAgent, type TurnEvent } from 'turnchart';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { counting, talkOf, tooLarge, windowed } from './compactionSupport.ts';
 import { endings, ofType, record } from './support.ts';
 import { tool } from './toolSupport.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('60. At most 2 compactions, of any reason, without a successful model call in between.', () => {
   it('does not compact a third time, in whatever turn', async () => {

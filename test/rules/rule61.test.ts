@@ -143,6 +143,7 @@ describe("61. Stages, cheapest first: replace old tool outputs by a marker; then
       ['the summary is empty', '', 'unknown'],
       ['the summary is blank', ' \n', 'unknown'],
       ['the answer breaks off', [{ type: 'text-delta' as const, text: 'They' }], 'provider_unavailable'],
+      ['the model refuses', { text: 'I cannot help with that.', finish: 'content-filter' }, 'unknown'],
       ['the model calls a tool instead', { calls: [{ name: 'read' }] }, 'unknown'],
     ] as const;
 

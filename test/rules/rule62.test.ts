@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { createAgent, type Message } from 'turnchart';
 import { scriptedModel } from 'turnchart/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { counting, talkOf, textsOf, tooLarge, toolTalk, windowed } from './compactionSupport.ts';
 import { ofType, record } from './support.ts';
 import { tool } from './toolSupport.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('62. System messages, the first user message and the last `keepMessages` (10) survive; the summary keeps decisions, open tasks and names of files and things; a call and its result are kept or removed together; the stored history keeps everything, only what the model sees shrinks.', () => {
   const overflow = { failure: tooLarge() };

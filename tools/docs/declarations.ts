@@ -34,7 +34,7 @@ interface Declaration {
 
 /**
  * The types that sources declare, by name, with the comments above them. Only the syntax is read: types that are
- * computed (other than `Partial<…>` and `A & B`) are not understood.
+ * computed (other than `Partial<…>`, `Pick<…>`, `A & B` and `false | A`) are not understood.
  */
 export class Declarations {
   readonly #byName = new Map<string, readonly Declaration[]>();
@@ -62,10 +62,11 @@ export class Declarations {
   fields(name: string, from?: SourceFile): readonly Field[] {
     const { tree, node } = this.#find(name, from);
     if (ts.isTypeAliasDeclaration(node)) return this.#fieldsOf(node.type, tree);
-    const parents = node.heritageClauses?.flatMap(({ types }) =>
-      types.map(({ expression }) => expression.getText(tree)),
+    const parents = (node.heritageClauses ?? []).flatMap(({ types }) => types);
+    const inherited = parents.flatMap(({ expression, typeArguments }) =>
+      this.#fieldsNamed(expression.getText(tree), typeArguments ?? [], tree),
     );
-    return [...(parents?.flatMap((parent) => this.fields(parent, tree)) ?? []), ...fieldsIn(node.members, tree)];
+    return [...inherited, ...fieldsIn(node.members, tree)];
   }
 
   /** The fields of the type of a field. */
@@ -94,11 +95,24 @@ export class Declarations {
   #fieldsOf(node: TypeNode, tree: SourceFile): readonly Field[] {
     if (ts.isTypeLiteralNode(node)) return fieldsIn(node.members, tree);
     if (ts.isIntersectionTypeNode(node)) return node.types.flatMap((type) => this.#fieldsOf(type, tree));
+    if (ts.isParenthesizedTypeNode(node)) return this.#fieldsOf(node.type, tree);
+    // `false | { … }`: the fields are those of what is not a literal
+    if (ts.isUnionTypeNode(node)) {
+      return node.types.filter((type) => !ts.isLiteralTypeNode(type)).flatMap((type) => this.#fieldsOf(type, tree));
+    }
     if (!ts.isTypeReferenceNode(node)) throw new Error(`The fields of \`${node.getText(tree)}\` cannot be read.`);
-    const name = node.typeName.getText(tree);
-    const [argument] = node.typeArguments ?? [];
-    if (name !== 'Partial' || argument === undefined) return this.fields(name, tree);
-    return this.#fieldsOf(argument, tree).map((field) => ({ ...field, isOptional: true }));
+    return this.#fieldsNamed(node.typeName.getText(tree), node.typeArguments ?? [], tree);
+  }
+
+  #fieldsNamed(name: string, [argument, chosen]: readonly TypeNode[], tree: SourceFile): readonly Field[] {
+    if (argument !== undefined && name === 'Partial') {
+      return this.#fieldsOf(argument, tree).map((field) => ({ ...field, isOptional: true }));
+    }
+    if (argument !== undefined && chosen !== undefined && name === 'Pick') {
+      const names = chosen.getText(tree);
+      return this.#fieldsOf(argument, tree).filter((field) => names.includes(`'${field.name}'`));
+    }
+    return this.fields(name, tree);
   }
 
   #find(name: string, from?: SourceFile): Declaration {

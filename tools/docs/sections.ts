@@ -56,7 +56,8 @@ function events(declarations: Declarations): string {
 }
 
 function marksOf(type: TurnEvent['type']): readonly string[] {
-  const event = { type } as TurnEvent;
+  // what a sub-agent says is as fleeting as it is, which the words say
+  const event = { type, ...(type === 'agent.event' && { event: { type: 'turn.started' } }) } as TurnEvent;
   return [
     ...(isEphemeral(event) ? ['ephemeral'] : []),
     ...(isTerminal(event) ? ['terminal'] : []),
@@ -110,12 +111,19 @@ const optionTables: readonly (readonly [heading: string, type: string])[] = [
   ['`limits` of `createAgent`', 'AgentOptions.limits'],
   ['`modelRetry` of `createAgent`', 'AgentOptions.modelRetry'],
   ['`settings` of `createAgent`', 'AgentOptions.settings'],
+  ['`guardrails` of `createAgent`', 'Guardrails'],
+  ['`approval` of `createAgent`', 'AgentOptions.approval'],
+  ['`compaction` of `createAgent`', 'AgentOptions.compaction'],
+  ['What `prepareStep` gives', 'StepOptions'],
   ['`agent.run(input, options)`', 'RunOptions'],
   ['`agent.session(options)`', 'SessionOptions'],
   ['`session.send(input, options)`', 'SendOptions'],
   ['`session.steer(input, options)`', 'SteerOptions'],
+  ['`session.approve(toolCallId, options)`', 'ApproveOptions'],
+  ['`session.resolveTool(toolCallId, output, options)`', 'ResolveToolOptions'],
   ['`defineTool(options)`', 'Tool'],
   ['`retry` of `defineTool`', 'Tool.retry'],
+  ['`agentTool(options)`', 'AgentToolOptions'],
   ['`simulated(options)`', 'SimulatedOptions'],
   ['`openai(modelId, options)`', 'OpenAIOptions'],
   ['`withBreaker(model, options)`', 'BreakerOptions'],

@@ -1,6 +1,7 @@
 import { type AnyMachineSnapshot, type AnyStateMachine, type InspectionEvent, isMachineSnapshot } from 'xstate';
 import { inOneLine, labelOf } from '../../inspection/chartLabels.ts';
 import { type Chart, type ChartState, type ChartTransition, readChart } from '../../inspection/readChart.ts';
+import { compactionMachine } from '../../machines/compactionMachine.ts';
 import { sessionMachine } from '../../machines/sessionMachine.ts';
 import { toolCallMachine } from '../../machines/toolCallMachine.ts';
 import { turnMachine } from '../../machines/turnMachine.ts';
@@ -48,7 +49,7 @@ export interface PathCoverage {
  * Counts which states, transitions and guards of these machines are come by, through XState's inspection. Machines that
  * were provided with something count as the one that they were made of; actors of other machines are let be.
  *
- * @param machines whose charts to count. @default turn, tool call and session
+ * @param machines whose charts to count. @default turn, tool call, session and compaction
  * @example
  * ```ts
  * const coverage = pathCoverage();
@@ -57,7 +58,7 @@ export interface PathCoverage {
  * ```
  */
 export function pathCoverage(
-  machines: readonly AnyStateMachine[] = [turnMachine, toolCallMachine, sessionMachine],
+  machines: readonly AnyStateMachine[] = [turnMachine, toolCallMachine, sessionMachine, compactionMachine],
 ): PathCoverage {
   const counters = new Map(machines.map((machine) => [machine.id, new Counter(readChart(machine))]));
   return {

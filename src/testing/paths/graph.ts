@@ -1,8 +1,13 @@
-import type { ActorLogic, Snapshot } from 'xstate';
+import type { ActorLogic, AnyActorRef, Snapshot } from 'xstate';
+import { isToolError } from '../../machines/calls.ts';
+import { estimateTokens } from '../../machines/compaction.ts';
+import type { History } from '../../machines/history.ts';
+import { isLong } from '../../machines/modelView.ts';
+import type { ToolCallContext } from '../../machines/toolCallMachine.ts';
 import { type PathSubjectName, possibleEvents } from './alphabet.ts';
 import type { PathBounds } from './bounds.ts';
 import type { PathEvent } from './pathEvent.ts';
-import type { PathState } from './pathState.ts';
+import { machineSnapshot, type PathState } from './pathState.ts';
 import { type PathMachine, Rig } from './rig.ts';
 import { type TransitionName, transitionsIn } from './taken.ts';
 
@@ -93,7 +98,7 @@ function reach(events: readonly PathEvent[], { machine, root, bounds, isAllowed 
     output: undefined,
     error: undefined,
     events,
-    key: keyOf(rig),
+    key: keyOf(rig, bounds),
     state: rig.state,
     possible,
     transitions,
@@ -104,10 +109,11 @@ function reach(events: readonly PathEvent[], { machine, root, bounds, isAllowed 
 
 /**
  * What two situations must have in common to be one: everything that a guard looks at. How a tool has ended is no such
- * thing, nor what was said in between, nor how a turn got to its end.
+ * thing but where that may end the turn, nor what was said in between, nor how a turn got to its end.
  */
-function keyOf(rig: Rig): string {
+function keyOf(rig: Rig, { features, steps, toolErrors }: PathBounds): string {
   const { state, context, session } = rig;
+  const compacts = features.includes('compaction');
   const turn = context && [
     context.step,
     context.current.tries,
@@ -115,9 +121,19 @@ function keyOf(rig: Rig): string {
     context.partial.shown,
     context.totals.hints,
     context.calls.map((call, index) => [
-      call.state === 'settled' ? 'settled' : [state.tools[index], call.sequential],
+      call.state === 'settled' ? 'settled' : [state.tools[index], call.state, call.sequential, isForAgent(rig, index)],
       [...rig.pending.keys()].find((id) => id.includes(`.tool.${index}.execute.`))?.at(-1),
     ]),
+    [context.allowance.tools.length > 0, context.allowance.steps, context.allowance.isSoftCostLifted],
+    features.includes('pauses') && (context.totals.cost ?? 0) > 0,
+    context.unseen.length > 0,
+    toolErrors <= steps && [context.totals.stepsWithErrors, context.calls.some(isToolError)],
+    compacts && [
+      context.current.hasOverflowed,
+      context.current.plan !== undefined,
+      context.unseen.length,
+      sizeOf(context.history),
+    ],
   ];
   const queue = session && [
     state.session,
@@ -126,9 +142,26 @@ function keyOf(rig: Rig): string {
     context?.steering.length,
     rig.isClosing,
     session.history.length > 0,
+    session.approvedTools.length > 0,
+    compacts && [rig.messages, sizeOf(session.history), state.compaction],
   ];
   const isOver = rig.turn?.status !== 'active';
   return JSON.stringify([state.turn, isOver ? context?.failure?.type : turn, queue]);
+}
+
+function isForAgent({ turn }: Rig, index: number): boolean {
+  const child: AnyActorRef | undefined = turn?.children[`tool.${index}`];
+  const context = child && (machineSnapshot(child)?.context as ToolCallContext | undefined);
+  return context?.agent !== undefined;
+}
+
+/** What decides whether and how far a conversation is shortened. */
+function sizeOf(history: History) {
+  const { from, maskedBefore, unproven = 0, summary } = history.compaction ?? {};
+  const isLongAt = history.log
+    .slice(0, history.length)
+    .map((message) => message.role === 'tool' && message.content.some(isLong));
+  return [estimateTokens(history), isLongAt, from, maskedBefore, Math.min(unproven, 2), summary !== undefined];
 }
 
 /** It is an optional peer, so that nobody needs it who finds no paths. */

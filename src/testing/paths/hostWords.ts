@@ -2,7 +2,7 @@
 
 import type { Host } from '../../host.ts';
 import { type PathEvent, readToolEvent } from './pathEvent.ts';
-import { dotted, lastEnd, type PathState, toolStates, turnSnapshot } from './pathState.ts';
+import { compactionState, dotted, lastEnd, type PathState, toolStates, turnSnapshot } from './pathState.ts';
 
 /**
  * Where a session is.
@@ -17,6 +17,7 @@ export function hostState({ actor }: Host, emitted: readonly { readonly type: st
     queued: Math.max(0, context.queue.length - 1),
     turn: turn === undefined ? lastEnd(emitted) : dotted(turn.value),
     tools: toolStates(turn),
+    compaction: compactionState(actor, emitted),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { InspectionEvent } from 'xstate';
 import type { CallModelInput } from '../../machines/contracts.ts';
 import { messagesOf } from '../../machines/history.ts';
-import { sessionMachine } from '../../machines/sessionMachine.ts';
-import { turnMachine } from '../../machines/turnMachine.ts';
+import { messagesForModel } from '../../machines/modelView.ts';
+import { rootOf } from './alphabet.ts';
 import type { Observation, PathSubject } from './observation.ts';
 import { childrenOf } from './pathState.ts';
 import { type PathMachine, Rig } from './rig.ts';
@@ -23,7 +23,7 @@ export function machineSubject(
 ): PathSubject {
   return {
     begin({ machine: name, bounds }) {
-      const rig = new Rig(machine ?? (name === 'session' ? sessionMachine : turnMachine), bounds, options.inspect);
+      const rig = new Rig(machine ?? rootOf(name), bounds, options.inspect);
       return {
         apply(event) {
           rig.apply(event);
@@ -49,6 +49,6 @@ function observe(rig: Rig): Observation {
     aborted: [...rig.aborted],
     children: childrenOf(turn),
     messages: history === undefined ? [] : messagesOf(history),
-    asked: call && messagesOf(call.history),
+    asked: call && messagesForModel(call.history),
   };
 }

@@ -8,7 +8,7 @@ import type { PathState } from './pathState.ts';
 /** An effect, as it is told of. */
 export interface SeenEffect {
   readonly id: string;
-  /** `callModel`, `prepareTool`, `executeTool`. */
+  /** `callModel`, `prepareTool`, `executeTool`, … */
   readonly kind: string;
 }
 
@@ -25,7 +25,7 @@ export interface Observation {
   readonly children: readonly string[];
   /** The conversation, the running turn's own part included. */
   readonly messages: readonly Message[];
-  /** The conversation that the model call which runs was given. */
+  /** The conversation as the model call which runs was given it: what compactions have left. */
   readonly asked: readonly Message[] | undefined;
 }
 

@@ -44,5 +44,7 @@ export function toPath(
   }
   const { session, turn } = rig.state;
   rig.stop();
-  return { name: `gets to ${session ?? turn}: ${events.join(', ')}`, machine, bounds, steps };
+  const { features } = bounds;
+  const about = features.length === 0 ? '' : ` with ${features.join(', ')}`;
+  return { name: `gets to ${session ?? turn}${about}: ${events.join(', ')}`, machine, bounds, steps };
 }

@@ -4,7 +4,7 @@ import type { ModelFailureType } from '../../failure.ts';
  * Something that may happen, as a path names it: a sentence, the same for every subject. Tools of a step are numbered
  * from 1.
  */
-export type PathEvent = PersonEvent | ModelEvent | ToolEvent | TimeEvent;
+export type PathEvent = PersonEvent | ModelEvent | ApplicationEvent | ToolEvent | TimeEvent;
 
 /** What people and applications do. */
 export type PersonEvent = (typeof personEvents)[number];
@@ -15,6 +15,9 @@ const personEvents = [
   'user steers',
   'user cancels',
   'user cancels the waiting turn',
+  'user extends',
+  'user resumes',
+  'user compacts',
   'session closes',
   'listener throws',
 ] as const;
@@ -29,6 +32,9 @@ const plainModelEvents = [
   'model asks for 1 tool',
   'model asks for 1 tool, over budget',
   'model is cut off in a tool call',
+  // three times in one answer: the third is not run
+  'model repeats a call',
+  'model repeats a call too often',
   'model refuses',
   'model refuses in a tool call, over budget',
   'model pauses',
@@ -40,15 +46,47 @@ const plainModelEvents = [
   'model actor is in error',
 ] as const;
 
-/** What comes of the work of a tool call. */
+/** What comes of the application's own functions, and of what is done for the model. */
+export type ApplicationEvent = (typeof applicationEvents)[number];
+const applicationEvents = [
+  'step is prepared',
+  'step is prepared, message rewritten',
+  'input is denied',
+  'preparation fails',
+  'preparation breaks',
+  'answer is denied',
+  'output is accepted',
+  'output is rejected',
+  'output check breaks',
+  'summary comes',
+  'summary fails',
+  'summary breaks',
+  // only other logic than ours, provided in its place, can do this
+  'compaction actor is in error',
+] as const;
+
+/** What comes of the work of a tool call, and what people say of it; of an agent's, to the calls of that agent. */
 export type ToolEvent = `tool ${number} ${ToolHappening}`;
 export type ToolHappening = (typeof toolHappenings)[number];
 export const toolHappenings = [
   'is ready',
   'is ready, to run alone',
   'is refused',
+  'is denied by a guardrail',
+  'needs approval',
+  'is for a client',
+  'is for an agent',
+  'is approved',
+  'is approved for the session',
+  'is denied',
+  'is not approved in time',
+  'is answered by its client',
+  'cannot be run by its client',
+  'waits for people',
+  'goes on',
   'reports',
   'completes',
+  'completes at length',
   'asks to be called again',
   'fails',
   'fails for now',
@@ -88,10 +126,12 @@ export function readToolEvent(event: PathEvent): { number: number; happening: To
   return number === undefined ? undefined : { number: Number(number), happening: happening as ToolHappening };
 }
 
-/** How many tools the model asks for. */
+/** How many tools an answer asks for; nothing where the event is no answer that does. */
 export function readCalls(event: PathEvent): number | undefined {
   const [, count] = callsEvent.exec(event) ?? [];
-  return count === undefined ? undefined : Number.parseInt(count, 10);
+  if (count !== undefined) return Number.parseInt(count, 10);
+  if (event === 'model repeats a call') return 3;
+  return event === 'model repeats a call too often' ? 4 : undefined;
 }
 
 /** What the model call fails with. */
@@ -104,7 +144,12 @@ export function asksFor(tools: number): ModelEvent {
   return tools === 1 ? 'model asks for 1 tool' : `model asks for ${tools} tools`;
 }
 
-const named: ReadonlySet<string> = new Set<PathEvent>([...personEvents, ...modelEvents, ...timeEvents]);
+const named: ReadonlySet<string> = new Set<PathEvent>([
+  ...personEvents,
+  ...modelEvents,
+  ...applicationEvents,
+  ...timeEvents,
+]);
 
 /** Whether a text is the name of something that may happen. */
 export function isPathEvent(text: string): text is PathEvent {

@@ -11,9 +11,11 @@ export interface PathState {
   readonly turn: string;
   /** States of the tool calls of the step, in their order. */
   readonly tools: readonly string[];
+  /** State of the compaction that runs; else the one that the last one ended in. Not among the words of a path. */
+  readonly compaction: string;
 }
 
-export function describeState({ session, queued, turn, tools }: PathState): string {
+export function describeState({ session, queued, turn, tools }: Omit<PathState, 'compaction'>): string {
   const parts = [`turn ${turn}`];
   if (tools.length > 0) parts.push(`tools ${tools.join(' + ')}`);
   if (session !== undefined) parts.unshift(`session ${session}`);
@@ -34,6 +36,20 @@ export function lastEnd(emitted: readonly { readonly type: string }[]): string {
   for (const { type } of emitted.toReversed()) {
     if (type === 'turn.completed') return 'done';
     if (type === 'turn.failed' || type === 'turn.cancelled') return type.slice('turn.'.length);
+  }
+  return 'none';
+}
+
+/** The state of the compaction that an actor or its turn runs, or that the last one ended in. */
+export function compactionState(root: Parent, emitted: readonly { readonly type: string }[]): string {
+  for (const parent of [machineSnapshot(root), turnSnapshot(root)]) {
+    const compaction: AnyActorRef | undefined = parent?.children.compaction;
+    const running = compaction && machineSnapshot(compaction);
+    if (running !== undefined) return dotted(running.value);
+  }
+  for (const { type } of emitted.toReversed()) {
+    if (type === 'compaction.completed') return 'done';
+    if (type === 'compaction.failed') return 'trimmed';
   }
   return 'none';
 }

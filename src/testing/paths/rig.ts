@@ -1,14 +1,37 @@
 import { type Actor, type AnyActorRef, type AnyStateMachine, createActor, type InspectionEvent } from 'xstate';
 import { connectPort, type EffectResult, type StartedEffect } from '../../effects.ts';
-import type { Payload } from '../../events.ts';
+import type { Payload, SessionInput, TurnInputEvent } from '../../events.ts';
+import type { CallRecord } from '../../machines/calls.ts';
+import type { PrepareStepInput } from '../../machines/contracts.ts';
 import type { SessionContext, sessionMachine } from '../../machines/sessionMachine.ts';
 import type { TurnContext, turnMachine } from '../../machines/turnMachine.ts';
 import { userMessage } from '../../messages.ts';
-import { type PathBounds, sessionInput, turnInput } from './bounds.ts';
+import { historyBefore, type PathBounds, sessionInput, turnInput } from './bounds.ts';
 import type { SeenEffect } from './observation.ts';
 import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
-import { dotted, lastEnd, machineSnapshot, type PathState, toolStates, turnSnapshot } from './pathState.ts';
-import { execution, modelResult, preparation, streamed } from './results.ts';
+import {
+  compactionState,
+  dotted,
+  lastEnd,
+  machineSnapshot,
+  type PathState,
+  toolStates,
+  turnSnapshot,
+} from './pathState.ts';
+import {
+  agentResult,
+  checkResult,
+  execution,
+  modelResult,
+  planResult,
+  preparation,
+  streamed,
+  summaryResult,
+} from './results.ts';
+import { type AgentReport, withStandIns } from './standIn.ts';
+
+type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
+type Said = WithoutTime<SessionInput | TurnInputEvent>;
 
 /** The machines that a path can drive: a turn by itself, or a whole session. */
 export type PathMachine = typeof turnMachine | typeof sessionMachine;
@@ -44,12 +67,13 @@ export class Rig {
   #at = 1_000_000;
   #lastTimer = 0;
   #messages = 0;
+  #compactions = 0;
 
   constructor(machine: PathMachine, bounds: PathBounds, inspect?: (event: InspectionEvent) => void) {
     this.#bounds = bounds;
     const isSession = machine.id === 'session';
-    this.actor = createActor<AnyStateMachine>(machine, {
-      input: isSession ? sessionInput(bounds) : turnInput(bounds),
+    this.actor = createActor<AnyStateMachine>(withStandIns(machine), {
+      input: isSession ? sessionInput(bounds) : { ...turnInput(bounds), history: historyBefore(bounds) },
       clock: { setTimeout: this.#arm, clearTimeout: (id: number) => this.#timers.delete(id) },
       ...(inspect !== undefined && { inspect }),
     });
@@ -87,9 +111,18 @@ export class Rig {
     return this.isSession ? (this.actor.getSnapshot().context as SessionContext) : undefined;
   }
 
+  /** Messages that people have said. */
+  get messages(): number {
+    return this.#messages;
+  }
+
   get state(): PathState {
     const { turn } = this;
-    const state = { turn: turn === undefined ? lastEnd(this.emitted) : dotted(turn.value), tools: toolStates(turn) };
+    const state = {
+      turn: turn === undefined ? lastEnd(this.emitted) : dotted(turn.value),
+      tools: toolStates(turn),
+      compaction: compactionState(this.actor, this.emitted),
+    };
     if (this.session === undefined) return state;
     const session = dotted(this.actor.getSnapshot().value);
     return { session, queued: Math.max(0, this.session.queue.length - 1), ...state };
@@ -129,14 +162,42 @@ export class Rig {
         this.#report(this.#model(event), streamed);
         return;
       case 'model actor is in error':
-        this.#breakActor(event);
+        this.#breakActor('callModel', event);
+        return;
+      case 'compaction actor is in error':
+        this.#breakActor('compaction', event);
         return;
       default: {
         const said = this.isSession ? this.#sayToSession(event) : this.#sayToTurn(event);
         if (said !== undefined) this.actor.send({ ...said, at: this.#at });
-        else this.#settle(this.#model(event), modelResult(event), event);
+        else this.#settleWork(event);
       }
     }
+  }
+
+  /** Whatever it is that is done outside, but for the work of tools. */
+  #settleWork(event: PathEvent): void {
+    const isMeant = ({ kind, input }: StartedEffect): EffectResult | undefined => {
+      switch (kind) {
+        case 'prepareStep':
+          return planResult(event, input as PrepareStepInput);
+        case 'callModel':
+          return modelResult(event, this.context?.totals.toolCalls);
+        case 'checkOutput':
+          return checkResult(event);
+        case 'summarize':
+          return summaryResult(event);
+        default:
+          return undefined;
+      }
+    };
+    for (const effect of this.pending.values()) {
+      const result = isMeant(effect);
+      if (result === undefined) continue;
+      this.#settle(effect, result, event);
+      return;
+    }
+    throw impossible(event, this.state);
   }
 
   #enterTool({ number, happening }: { number: number; happening: ToolHappening }, event: PathEvent): void {
@@ -144,21 +205,56 @@ export class Rig {
       this.#fire(this.#toolTimer(number), event);
       return;
     }
-    const effect = this.#find((id) => id.includes(`.tool.${number - 1}.`), event);
-    if (happening === 'reports') {
-      this.#report(effect, 'So far, so good.');
+    if (happening === 'is not approved in time') {
+      this.#fire(
+        this.context?.calls[number - 1]?.state === 'awaitingApproval' ? this.#toolTimer(number) : undefined,
+        event,
+      );
       return;
     }
-    const isPreparing = effect.kind === 'prepareTool';
-    const result = isPreparing ? preparation(happening) : execution(happening, this.#bounds.toolAttempts);
-    this.#settle(effect, result, event);
+    const answer = this.#answerTo(number, happening);
+    if (answer !== undefined) {
+      this.actor.send({ ...answer, at: this.#at });
+      return;
+    }
+    const effect = this.#find((id) => id.includes(`.tool.${number - 1}.`), event);
+    const isAgent = effect.kind === 'agentTurn';
+    if (isAgent && (happening === 'waits for people' || happening === 'goes on')) {
+      const type = happening === 'goes on' ? 'agent.goesOn' : 'agent.waits';
+      this.#report(effect, { type, at: this.#at } satisfies AgentReport);
+    } else if (happening === 'reports') this.#report(effect, isAgent ? agentSays : 'So far, so good.');
+    else if (isAgent) this.#settle(effect, agentResult(happening, this.#at), event);
+    else if (effect.kind === 'prepareTool') this.#settle(effect, preparation(happening), event);
+    else this.#settle(effect, execution(happening, this.#bounds.toolAttempts), event);
+  }
+
+  /** What people say of a tool call, or of a call of its agent. */
+  #answerTo(number: number, happening: ToolHappening): Said | undefined {
+    const record = this.context?.calls[number - 1];
+    if (record === undefined) return undefined;
+    const to = this.isSession ? 'session' : 'turn';
+    const toolCallId = isAtAgent(record) ? `${record.call.toolCallId}.of_agent` : record.call.toolCallId;
+    switch (happening) {
+      case 'is approved':
+        return { type: `${to}.approve`, toolCallId };
+      case 'is approved for the session':
+        return { type: `${to}.approve`, toolCallId, remember: 'session' };
+      case 'is denied':
+        return { type: `${to}.deny`, toolCallId, reason: 'No.' };
+      case 'is answered by its client':
+        return { type: `${to}.resolveTool`, toolCallId, output: { type: 'text', value: 'Done.' } };
+      case 'cannot be run by its client':
+        return { type: `${to}.resolveTool`, toolCallId, output: { type: 'error', value: 'It is gone.' } };
+      default:
+        return undefined;
+    }
   }
 
   /** As XState says it of an actor that is invoked. */
-  #breakActor(event: PathEvent): void {
+  #breakActor(id: string, event: PathEvent): void {
     const turn: AnyActorRef | undefined = this.isSession ? machineSnapshot(this.actor)?.children.turn : this.actor;
     if (this.pending.size === 0 || turn === undefined) throw impossible(event, this.state);
-    turn.send({ type: 'xstate.error.actor.callModel', error: new Error('The actor broke.') });
+    turn.send({ type: `xstate.error.actor.${id}`, error: new Error('The actor broke.') });
   }
 
   #sayToTurn(event: PathEvent) {
@@ -171,6 +267,10 @@ export class Rig {
         return { type: 'turn.steer', message: { ...this.#message(), cause: 'steering' } };
       case 'user cancels':
         return { type: 'turn.cancel', reason: 'Enough.' };
+      case 'user extends':
+        return { type: 'turn.extend', steps: 1 };
+      case 'user resumes':
+        return { type: 'turn.resume' };
       default:
         return undefined;
     }
@@ -189,6 +289,13 @@ export class Rig {
         return { type: 'session.cancel', reason: 'Enough.' };
       case 'user cancels the waiting turn':
         return { type: 'session.cancel', turnId: this.session?.queue.at(-1)?.turnId };
+      case 'user extends':
+        return { type: 'session.extend', steps: 1 };
+      case 'user resumes':
+        return { type: 'session.resume' };
+      case 'user compacts':
+        this.#compactions += 1;
+        return { type: 'session.compact', id: `compaction-${this.#compactions}` };
       case 'session closes':
         this.isClosing = true;
         return { type: 'session.close' };
@@ -269,6 +376,16 @@ export class Rig {
     this.#turn = turn;
     turn?.on('*', (payload) => this.emitted.push(payload as Payload));
   }
+}
+
+const agentSays: AgentReport = {
+  type: 'agent.emitted',
+  payload: { type: 'diagnostic', source: 'agent', message: 'So far, so good.' },
+};
+
+/** Whether another agent works on a call. */
+function isAtAgent({ state, outcome }: CallRecord): boolean {
+  return outcome === undefined && (state === 'executing' || state === 'awaitingAgent');
 }
 
 export function impossible(event: PathEvent, state: PathState): Error {

@@ -1,13 +1,15 @@
 import { readChart } from '../../inspection/readChart.ts';
+import { compactionMachine } from '../../machines/compactionMachine.ts';
 import { sessionMachine } from '../../machines/sessionMachine.ts';
 import { toolCallMachine } from '../../machines/toolCallMachine.ts';
 import { turnMachine } from '../../machines/turnMachine.ts';
-import type { PathSubjectName } from './alphabet.ts';
+import { type PathSubjectName, rootOf } from './alphabet.ts';
 import { checkBounds, type PathBounds } from './bounds.ts';
 import { type GraphEdge, type GraphNode, type PathGraph, walk } from './graph.ts';
 import { type TurnPath, toPath } from './path.ts';
 import { isPathEvent, type PathEvent } from './pathEvent.ts';
 import type { PathMachine } from './rig.ts';
+import { walksOf } from './walks.ts';
 import { coveringWays, simpleWays, type Way, waysInto } from './ways.ts';
 
 export interface TurnPathsOptions extends Partial<PathBounds> {
@@ -42,34 +44,75 @@ export interface TurnPaths {
  * ```
  */
 export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
-  const { machine = 'turn', with: given, avoid = [], ...others } = options;
-  const bounds = checkBounds(others);
-  const root = given ?? (machine === 'session' ? sessionMachine : turnMachine);
-  const whole = walk({ machine, root, bounds, isAllowed: (event) => !avoid.includes(event) });
-  const graph = without(whole, machine, avoid);
-  const toPaths = (ways: Iterable<Way>): readonly TurnPath[] =>
+  const { machine = 'turn', with: root = rootOf(machine), avoid = [], ...bounds } = options;
+  checkBounds(bounds);
+  const walked = walksOf(machine, bounds).map(({ bounds, isLeftOut }) => {
+    const isAllowed = (event: PathEvent) => !avoid.includes(event) && !isLeftOut(event);
+    return { bounds, whole: walk({ machine, root, bounds, isAllowed }) };
+  });
+  checkNames(avoid, walked, machine);
+  const graphs = walked.map(({ bounds, whole }): BoundGraph => ({ bounds, graph: without(whole, machine, avoid) }));
+  const toPaths = (ways: Iterable<Way>, bounds: PathBounds): readonly TurnPath[] =>
     [...ways].map((way) => toPath(eventsOf(way), { machine, root, bounds }));
   return {
     get smoke() {
-      return toPaths(coveringWays(graph, (edge, from) => transitionsOf(edge, namesOf(from, machine)[0])));
+      const offers: Offers = (edge, from) => transitionsOf(edge, namesOf(from, machine)[0]);
+      return inTurn(graphs, offers, ({ graph, bounds }, left) => toPaths(coveringWays(graph, left), bounds));
     },
     get edges() {
-      return toPaths(coveringWays(graph, ({ event }, { key }) => [`${key} ${event}`]));
+      const offers: Offers = ({ event, to, transitions }, { key }) => [[key, event, to, transitions].join(' ')];
+      return inTurn(graphs, offers, ({ graph, bounds }, left) => toPaths(coveringWays(graph, left), bounds));
     },
     simple(maxLength) {
-      return toPaths(simpleWays(graph, maxLength));
+      const paths = graphs.flatMap(({ graph, bounds }) => toPaths(simpleWays(graph, maxLength), bounds));
+      return [...new Map(paths.toReversed().map((path) => [JSON.stringify(path.steps), path])).values()].reverse();
     },
     to(state) {
       const isMeant = (node: GraphNode) => namesOf(node, machine).includes(state);
-      const ways = waysInto(graph, isMeant, ({ event }, from) => `${namesOf(from, machine)[0]} ${event}`);
-      if (ways.length === 0)
-        throw new TypeError(`turnPaths(): no path gets to "${state}". ${listStates(whole, machine)}`);
-      return toPaths(ways);
+      const kindOf: Offers = ({ event }, from) => [`${namesOf(from, machine)[0]} ${event}`];
+      const paths = inTurn(graphs, kindOf, ({ graph, bounds }, left) =>
+        toPaths(
+          waysInto(graph, isMeant, (edge, from) => left(edge, from)[0]),
+          bounds,
+        ),
+      );
+      if (paths.length === 0)
+        throw new TypeError(`turnPaths(): no path gets to "${state}". ${listStates(walked, machine)}`);
+      return paths;
     },
   };
 }
 
-const charts = { session: sessionMachine, turn: turnMachine, toolCall: toolCallMachine } as const;
+interface BoundGraph {
+  readonly bounds: PathBounds;
+  readonly graph: PathGraph;
+}
+
+/** What an edge has to offer to a selection of paths. */
+type Offers = (edge: GraphEdge, from: GraphNode) => readonly string[];
+
+/** Selects from one graph after the other; of each only what those before it had not. */
+function inTurn(
+  graphs: readonly BoundGraph[],
+  offers: Offers,
+  select: (graph: BoundGraph, left: Offers) => readonly TurnPath[],
+): readonly TurnPath[] {
+  const known = new Set<string>();
+  return graphs.flatMap((each) => {
+    const paths = select(each, (edge, from) => offers(edge, from).filter((item) => !known.has(item)));
+    for (const node of each.graph.nodes.values()) {
+      for (const edge of node.edges) for (const item of offers(edge, node)) known.add(item);
+    }
+    return paths;
+  });
+}
+
+const charts = {
+  session: sessionMachine,
+  turn: turnMachine,
+  toolCall: toolCallMachine,
+  compaction: compactionMachine,
+} as const;
 
 /** What an edge takes; one that a guard keeps from taking anything counts as well. */
 function transitionsOf({ event, transitions }: GraphEdge, state: string | undefined): readonly string[] {
@@ -81,7 +124,8 @@ function eventsOf(way: Way): readonly PathEvent[] {
 }
 
 function namesOf({ state }: GraphNode, machine: PathSubjectName): readonly string[] {
-  const name = machine === 'session' ? state.session : machine === 'turn' ? state.turn : state.tools[0];
+  const { session, turn, tools, compaction } = state;
+  const name = { session, turn, toolCall: tools[0], compaction }[machine];
   return name === undefined ? [] : withShort(name);
 }
 
@@ -91,24 +135,31 @@ function withShort(name: string): readonly string[] {
   return leaf === name ? [name] : [name, leaf];
 }
 
-function listStates({ nodes }: PathGraph, machine: PathSubjectName): string {
-  const names = new Set([...nodes.values()].flatMap((node) => namesOf(node, machine).slice(0, 1)));
+type Walked = readonly { readonly whole: PathGraph }[];
+
+function listStates(walked: Walked, machine: PathSubjectName): string {
+  const nodes = walked.flatMap(({ whole }) => [...whole.nodes.values()]);
+  const names = new Set(nodes.flatMap((node) => namesOf(node, machine).slice(0, 1)));
   return `States: ${[...names].sort().join(', ')}.`;
+}
+
+/** @throws TypeError for what is neither a state nor an event */
+function checkNames(avoid: readonly string[], walked: Walked, machine: PathSubjectName): void {
+  // a state that cannot be reached within the bounds is avoided already
+  const drawn = readChart(charts[machine]).states.filter(({ type }) => type === 'atomic' || type === 'final');
+  const known = new Set([
+    ...walked.flatMap(({ whole }) => [...whole.nodes.values()].flatMap((node) => namesOf(node, machine))),
+    ...drawn.flatMap(({ path }) => withShort(path.join('.'))),
+  ]);
+  for (const name of avoid) {
+    if (known.has(name) || isPathEvent(name)) continue;
+    throw new TypeError(`turnPaths(): there is no state or event "${name}" to avoid. ${listStates(walked, machine)}`);
+  }
 }
 
 function without(graph: PathGraph, machine: PathSubjectName, avoid: readonly string[]): PathGraph {
   const nodes = [...graph.nodes.values()];
   const isAvoided = (node: GraphNode) => namesOf(node, machine).some((name) => avoid.includes(name));
-  // a state that cannot be reached within the bounds is avoided already
-  const drawn = readChart(charts[machine]).states.filter(({ type }) => type === 'atomic' || type === 'final');
-  const known = new Set([
-    ...nodes.flatMap((node) => namesOf(node, machine)),
-    ...drawn.flatMap(({ path }) => withShort(path.join('.'))),
-  ]);
-  for (const name of avoid) {
-    if (known.has(name) || isPathEvent(name)) continue;
-    throw new TypeError(`turnPaths(): there is no state or event "${name}" to avoid. ${listStates(graph, machine)}`);
-  }
   const avoided = new Set(nodes.filter(isAvoided).map(({ key }) => key));
   if (avoided.size === 0) return graph;
   const kept = nodes

@@ -89,11 +89,11 @@ export function* simpleWays({ start, nodes }: PathGraph, maxLength: number): Gen
   yield* from(start.key, []);
 }
 
-/** A shortest way for every edge into the nodes that are meant, from those that are not; one for edges of one kind. */
+/** A shortest way for every edge into the nodes that are meant, from those that are not; one for edges of one kind, none for those of no kind. */
 export function waysInto(
   graph: PathGraph,
   isMeant: (node: GraphNode) => boolean,
-  kindOf: (edge: GraphEdge, from: GraphNode) => string,
+  kindOf: (edge: GraphEdge, from: GraphNode) => string | undefined,
 ): readonly Way[] {
   const found = new Map<string, Way>();
   for (const [key, way] of shortestWays(graph)) {
@@ -102,7 +102,8 @@ export function waysInto(
     for (const edge of node.edges) {
       const target = graph.nodes.get(edge.to);
       const kind = kindOf(edge, node);
-      if (target !== undefined && isMeant(target) && !found.has(kind)) found.set(kind, [...way, edge]);
+      if (kind === undefined || target === undefined || !isMeant(target) || found.has(kind)) continue;
+      found.set(kind, [...way, edge]);
     }
   }
   return [...found.values()];

@@ -1,0 +1,53 @@
+import type { AnyActorLogic } from 'xstate';
+import { effect } from '../../effects.ts';
+import type { AgentEmitted, AgentWaits } from '../../events.ts';
+import type { AgentTurnInput, AgentTurnOutput } from '../../machines/delegation.ts';
+import type { sessionMachine } from '../../machines/sessionMachine.ts';
+import type { turnMachine } from '../../machines/turnMachine.ts';
+import type { PathMachine } from './rig.ts';
+
+type Turn = typeof turnMachine;
+type Session = typeof sessionMachine;
+type TurnActors = { readonly toolCall: { provide(implementations: object): unknown } };
+
+/** What the stand-in of an agent's turn reports. */
+export type AgentReport = AgentEmitted | AgentWaits;
+
+/** The machine with agents whose turns are one effect each: what goes on inside of them is no business of a path. */
+export function withStandIns(machine: PathMachine): PathMachine {
+  const { actors } = machine.implementations as { readonly actors?: unknown };
+  if (machine.id === 'session') {
+    const turn = withStandIns((actors as { readonly turn: Turn }).turn) as Turn;
+    return (machine as Session).provide({ actors: { turn } });
+  }
+  const toolCall = (actors as TurnActors).toolCall.provide({ actors: { agentTurn } });
+  return (machine as Turn).provide({ actors: { toolCall: toolCall as never } });
+}
+
+const logic = effect<AgentTurnInput & { readonly id: string }, AgentTurnOutput, AgentReport>(
+  'agentTurn',
+  () => {
+    throw new Error('The turn of an agent is not run on a path.');
+  },
+  { toEvent: (report) => report },
+);
+
+/** Says what it is told by others; ends as such a turn does, or in error. */
+const agentTurn: AnyActorLogic = {
+  ...logic,
+  getInitialSnapshot: (scope, input: AgentTurnInput) =>
+    logic.getInitialSnapshot(scope, { ...input, id: input.start.turnId }),
+  transition(snapshot, event, scope) {
+    const next = logic.transition(snapshot, event, scope);
+    if (next.status !== 'done') {
+      if (event.type.startsWith('turn.')) scope.self._parent?.send(heard(event.type));
+      return next;
+    }
+    const { value, error } = next.output;
+    return error === undefined ? { ...next, output: value } : { ...next, status: 'error', error, output: undefined };
+  },
+};
+
+function heard(message: string): AgentEmitted {
+  return { type: 'agent.emitted', payload: { type: 'diagnostic', source: 'agent', message } };
+}
