@@ -8,6 +8,7 @@ import { machineSubject } from './src/testing/paths/machineSubject.ts';
 import { runPath } from './src/testing/paths/runPath.ts';
 import { pathCoverage } from './src/testing/paths/coverage.ts';
 import { coverageTable } from './src/testing/paths/showCoverage.ts';
+const t0 = 0;
 for (const machine of (process.argv[2] ?? 'turn,toolCall,session,compaction').split(',') as any[]) {
   for (const { bounds, isLeftOut } of walksOf(machine, {})) {
     const t = performance.now();

@@ -17,7 +17,7 @@ import type { Pricing } from './services/callModel.ts';
 import type { CheckOutputOptions, OutputSchemas, ValidateOutput } from './services/checkOutput.ts';
 import type { Guardrails } from './services/guardrails.ts';
 import { outputForm } from './services/outputForm.ts';
-import { type PrepareStepOptions, preparesSteps } from './services/prepareStep.ts';
+import { guardsInput, type PrepareStepOptions, preparesSteps } from './services/prepareStep.ts';
 import type { RetryPolicy } from './services/retryPolicy.ts';
 import { compaction, services } from './services/services.ts';
 import { defaultMaxOutputChars } from './services/toolOutput.ts';
@@ -367,6 +367,7 @@ export function assembleSession(
         ...(repeatableTools.length > 0 && { repeatableTools }),
         compaction: compactionPolicy(options),
         ...(preparesSteps(options) && { preparesSteps: true }),
+        ...(guardsInput(options) && { guardsInput: true }),
         ...((output ?? validateOutput) !== undefined && { output: outputForm(output) }),
       },
     },

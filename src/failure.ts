@@ -83,7 +83,7 @@ export type TurnFailureType =
   /**
    * The model made the same tool call as many times in a row as `limits.repeatedCalls` says, though it was refused before.
    *
-   * Mark a tool as `repeatable` that waits for something; let others say what is new, or that nothing is.
+   * Mark a tool as `repeatable` that waits for something; let the results of others say what would help.
    */
   | 'repeated_calls'
   /**

@@ -2,6 +2,7 @@
 import { useSelector } from '@xstate/react';
 import { type Session, textOf } from 'turnchart';
 import { messagesOf } from 'turnchart/machines';
+import type { StateValue } from 'xstate';
 
 export function useSession({ actor }: Session) {
   const turn = useSelector(actor, ({ children }) => children.turn);
@@ -11,9 +12,14 @@ export function useSession({ actor }: Session) {
   const history = useSelector(turn ?? actor, ({ context }) => context.history);
   return {
     isBusy: turn !== undefined,
-    state: typeof value === 'string' ? value : value.working,
+    state: nameOf(value),
     text,
     // what is without text is between model and tools
     messages: messagesOf(history).filter((message) => textOf(message) !== ''),
   };
+}
+
+/** The innermost state. */
+function nameOf(value: StateValue): string {
+  return typeof value === 'string' ? value : nameOf(Object.values(value)[0] ?? '');
 }

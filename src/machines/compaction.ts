@@ -1,7 +1,7 @@
 import type { CompactionReason } from '../events.ts';
 import type { Compaction, Message, UserMessage } from '../messages.ts';
 import { type History, messagesOf } from './history.ts';
-import { asShown, isForModel, isLong, messagesForModel } from './modelView.ts';
+import { asShown, isForModel, messagesForModel } from './modelView.ts';
 import { tokensOf } from './tokens.ts';
 
 /** When and how far a conversation is shortened for the model; the messages themselves stay. */
@@ -36,9 +36,7 @@ export function isTooLong(history: History, { threshold, contextWindow }: Compac
 
 /** Whether a compaction would leave less than there is, and has not been tried in vain. */
 export function canCompact(history: History, policy: CompactionPolicy): boolean {
-  if (wasInVain(history)) return false;
-  const from = keptFrom(history, policy);
-  return removed(history, from).length > 0 || hasOutputs(history, from);
+  return !wasInVain(history) && removed(history, keptFrom(history, policy)).length > 0;
 }
 
 /** Whether as many compactions as may be have not led to a model call that succeeded. */
@@ -85,13 +83,6 @@ export function isMaskingEnough(history: History, policy: CompactionPolicy, reas
   if (reason !== 'threshold' || policy.contextWindow === undefined) return false;
   const masked = maskOutputs(history, keptFrom(history, policy));
   return estimateTokens(masked) <= policy.threshold * roomLeft * policy.contextWindow;
-}
-
-function hasOutputs(history: History, from: number): boolean {
-  const before = Math.max(history.compaction?.maskedBefore ?? 0, history.compaction?.from ?? 0);
-  return history.log
-    .slice(before, Math.max(before, from))
-    .some((message) => message.role === 'tool' && message.content.some(isLong));
 }
 
 function firstUserMessage({ log }: History): Message | undefined {

@@ -45,12 +45,15 @@ export function replaceMessages(history: History, changed: readonly Message[]): 
   return { ...history, log: messagesOf(history).map((message) => byId.get(message.id) ?? message) };
 }
 
-/** The history without its latest messages. What it shows a model begins no later than it ends. */
-export function withoutLast(history: History, count: number): History {
+/** The history without its latest messages. What is known of it ends no later than it does. */
+export function withoutLast({ log, compaction, measured, ...history }: History, count: number): History {
   const length = history.length - count;
-  const { compaction } = history;
-  if (compaction === undefined || compaction.from <= length) return { ...history, length };
-  return { ...history, length, compaction: { ...compaction, from: length } };
+  return {
+    log,
+    length,
+    ...(compaction !== undefined && { compaction: { ...compaction, from: Math.min(compaction.from, length) } }),
+    ...(measured !== undefined && { measured: { ...measured, length: Math.min(measured.length, length) } }),
+  };
 }
 
 /** The messages of a view, from `start`. */

@@ -45,7 +45,7 @@ function maskedResult(result: ToolResultPart): ToolResultPart {
 const marker = '[The output of this earlier call is left out to save space. Call the tool again if it is needed.]';
 
 /** Whether a marker in place of the output saves anything. */
-export function isLong({ output }: ToolResultPart): boolean {
+function isLong({ output }: ToolResultPart): boolean {
   const text = typeof output.value === 'string' ? output.value : JSON.stringify(output.value);
   return text.length > 2 * marker.length;
 }

@@ -93,6 +93,7 @@ export const sessionMachine = setup({
     input: {} as SessionMachineInput,
     events: {} as SessionInput,
     emitted: {} as Payload,
+    children: {} as { turn: 'turn'; compaction: 'compaction' },
   },
   actors: { turn: turnMachine, compaction: compactionMachine },
   guards: {

@@ -27,6 +27,8 @@ export interface TurnMachineInput {
   readonly approvedTools?: readonly string[];
   /** Whether something of the application's is asked before every step: guardrails, instructions, `prepareStep`. @default false */
   readonly preparesSteps?: boolean;
+  /** Whether that looks at messages before a model does: those that it has not seen are withdrawn. @default false */
+  readonly guardsInput?: boolean;
   /** The form of the answer, to be checked; no schema where the application checks it by itself. @default none */
   readonly output?: OutputForm;
   /** How the conversation is shortened where it is too long for the model; `false`: not at all. */
@@ -43,6 +45,7 @@ interface TurnSettings {
   readonly retries: number;
   readonly repeatableTools: readonly string[];
   readonly preparesSteps: boolean;
+  readonly guardsInput: boolean;
   readonly output: OutputForm | undefined;
   readonly compaction: CompactionPolicy | false;
   readonly depth: number;
@@ -119,7 +122,7 @@ export interface TurnContext {
   readonly text: string;
   readonly calls: readonly CallRecord[];
   readonly allowance: Allowance;
-  /** Messages that no guardrail has seen yet; kept only where steps are prepared. */
+  /** Messages that no guardrail has seen yet, the latest of the history; kept only where there are any. */
   readonly unseen: readonly UserMessage[];
   readonly totals: TurnTotals;
   /** What the last answer says, in the form that was asked for. */
@@ -166,6 +169,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       retries: input?.retries ?? defaultRetries,
       repeatableTools: input?.repeatableTools ?? [],
       preparesSteps: input?.preparesSteps ?? false,
+      guardsInput: input?.guardsInput ?? false,
       output: input?.output,
       depth: input?.depth ?? 0,
       compaction: input?.compaction !== false && { ...defaultCompaction, ...input?.compaction },

@@ -131,7 +131,6 @@ export const turnMachine = turnSetup.createMachine({
                 target: '#turn.failed',
                 actions: [
                   { type: 'keepGuarded', params: theEvent },
-                  'withdrawUnseen',
                   { type: 'failWithDeniedInput', params: theEvent },
                 ],
               },
@@ -371,7 +370,7 @@ export const turnMachine = turnSetup.createMachine({
     failed: {
       type: 'final',
       description: 'The turn cannot go on; the failure says why.',
-      entry: ['closeCalls', 'tellFailed'],
+      entry: ['withdrawUnseen', 'closeCalls', 'tellFailed'],
       output: ({ context }): TurnOutput => {
         const failure = failureOf(context);
         return {
@@ -384,7 +383,7 @@ export const turnMachine = turnSetup.createMachine({
     cancelled: {
       type: 'final',
       description: 'Somebody stopped the turn.',
-      entry: ['closeCalls', 'keepPartial', 'tellCancelled'],
+      entry: ['withdrawUnseen', 'closeCalls', 'keepPartial', 'tellCancelled'],
       output: ({ context }): TurnOutput => ({
         status: 'cancelled',
         reason: context.cancelReason,

@@ -180,7 +180,7 @@ export const turnSetup = setup({
         history: append(context.history, message),
         historyStart: context.history.length,
         steering: [...context.steering, ...(steering ?? [])],
-        ...(context.settings.preparesSteps && { unseen: [message] }),
+        ...(context.settings.guardsInput && { unseen: [message] }),
       });
       enqueue.emit({ type: 'turn.started', messageId: message.id });
       enqueue.emit({ type: 'message.added', message, cause: 'input' });
@@ -210,7 +210,7 @@ export const turnSetup = setup({
           plan: undefined,
         },
         ...(steering.length > 0 && { history: append(context.history, ...steering), steering: [] }),
-        ...(context.settings.preparesSteps && { unseen: [...context.unseen, ...steering] }),
+        ...(context.settings.guardsInput && { unseen: [...context.unseen, ...steering] }),
       });
     }),
     keepOverflow: enqueueActions(({ context, enqueue }, { output }: Called) => {
@@ -249,8 +249,9 @@ export const turnSetup = setup({
       current: { ...context.current, plan: output.value?.type === 'ready' ? output.value.plan : undefined },
       unseen: [],
     })),
-    // no later turn shows a model what was denied, nor what came with it
+    // no later turn shows a model what was denied, or what nobody has looked at
     withdrawUnseen: enqueueActions(({ context, enqueue }) => {
+      if (context.unseen.length === 0) return;
       const history = withoutLast(context.history, context.unseen.length);
       enqueue.assign({ history, unseen: [] });
       enqueue.emit({ type: 'messages.updated', added: 0, removed: context.unseen.length, length: history.length });
@@ -258,9 +259,11 @@ export const turnSetup = setup({
     failWithDeniedInput: assign((_, { output }: Prepared) =>
       output.value?.type === 'denied' ? { now: output.at, failure: guardrailFailure(output.value.by) } : {},
     ),
-    failWithPreparation: assign((_, { output }: Prepared) => ({
+    failWithPreparation: assign(({ context }, { output }: Prepared) => ({
       now: output.at,
-      failure: output.value?.type === 'failed' ? output.value.failure : internalFailure(unexplained(output.error)),
+      ...(output.value?.type === 'failed'
+        ? { failure: output.value.failure, unseen: [] }
+        : { failure: internalFailure(unexplained(output.error)), unseen: context.unseen }),
     })),
     failWithDeniedAnswer: enqueueActions(({ context, enqueue }, { output }: Called) => {
       if (output.value?.type !== 'denied') return;

@@ -39,11 +39,12 @@ export class AnswerGuard {
   }
 }
 
-/** The content with one text in place of all of them, where the first one was. */
+/** The content with one text in place of all of them, where the first one was. Providers refuse a text that says nothing. */
 function withText(content: readonly AssistantPart[], text: string): readonly AssistantPart[] {
+  if (text === '') return content.filter(({ type }) => type !== 'text');
   const first = content.findIndex(({ type }) => type === 'text');
   const part: AssistantPart = { type: 'text', text };
-  if (first === -1) return text === '' ? content : [part, ...content];
+  if (first === -1) return [part, ...content];
   return content
     .map((old, index) => (index === first ? part : old))
     .filter((old) => old === part || old.type !== 'text');

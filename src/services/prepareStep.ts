@@ -35,8 +35,13 @@ export type PlannedModels = WeakMap<StepPlan, Model>;
 type Scope = EffectScope<PrepareStepInput, never>;
 
 /** Whether anybody has to be asked before a step. */
-export function preparesSteps({ instructions, prepareStep, guardrails }: PrepareStepOptions): boolean {
-  return typeof instructions === 'function' || prepareStep !== undefined || (guardrails?.input?.length ?? 0) > 0;
+export function preparesSteps(options: PrepareStepOptions): boolean {
+  return typeof options.instructions === 'function' || options.prepareStep !== undefined || guardsInput(options);
+}
+
+/** Whether messages have to be looked at before a model sees them. */
+export function guardsInput({ guardrails }: PrepareStepOptions): boolean {
+  return (guardrails?.input?.length ?? 0) > 0;
 }
 
 /** Calls what the application wants to be called before a step, as an actor: guardrails first. */

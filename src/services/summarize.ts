@@ -51,7 +51,7 @@ export function summarize({ model: modelOfTurns, compaction, pricing }: Summariz
 function refused(): Failure {
   return createFailure({
     type: 'unknown',
-    code: 'summary_refused',
+    code: 'no_summary',
     message: 'The model refused to summarize.',
     retryable: false,
   });

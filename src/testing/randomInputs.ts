@@ -41,7 +41,7 @@ export function randomSession(random: Random): SessionMachineInput {
         ? false
         : { keepMessages: random.whole(1, 6), contextWindow: random.whole(20, 200) },
       ...(random.chance(0.5) && { repeatableTools: ['tool'] }),
-      ...(random.chance(0.4) && { preparesSteps: true }),
+      ...(random.chance(0.4) && { preparesSteps: true, guardsInput: random.chance(0.7) }),
       ...(random.chance(0.4) && { output: {} }),
     },
   };

@@ -13,7 +13,7 @@ const lastPage = 8;
 
 /** Reads page after page: what comes next follows from the last message, whoever asks and whatever is left of the rest. */
 function reader(store: Store) {
-  const { model, turns, overflows } = counting(1_600, (request) => {
+  const { model, turns, summaries, overflows } = counting(1_600, (request) => {
     const said = textsOf(request).at(-1);
     if (said === 'Thanks.') return { text: 'Fine.' };
     const page = Number(said?.match(/^=> page (\d+)/)?.[1] ?? 0) + 1;
@@ -31,7 +31,7 @@ function reader(store: Store) {
     limits: { maxSteps: 20 },
     store,
   });
-  return { agent, turns, overflows };
+  return { agent, turns, summaries, overflows };
 }
 
 function rest(session: Session): Promise<unknown> {
@@ -124,5 +124,33 @@ describe('a process that ends at any moment of a compaction', () => {
       expect(await shownNext(found)).toEqual(shown);
     }
     expect(recovered).toBeGreaterThan(0);
+  });
+
+  it('leaves one that waits for resume(), where it is told to, and messages wait with it', async () => {
+    const { store, changes, until } = fragileStore();
+    const session = reader(store).agent.session({ id: 's' });
+    await session.send('Read all pages.').result;
+    await session.send('Thanks.').result;
+    session.compact();
+    while (!changes.some((change) => change.type === 'rows' && change.rows.some((row) => row.includes('compact')))) {
+      await Promise.resolve();
+    }
+    const found = await until(changes.length);
+    await session.close();
+
+    const { agent, summaries, turns } = reader(found);
+    const reopened = agent.session({ id: 's', resume: 'manual' });
+    const events = record(reopened);
+    const turn = reopened.send('Thanks.');
+    expect(reopened.snapshot).toEqual({ status: 'compacting', queued: 1 });
+    expect(reopened.resume()).toEqual({ accepted: true });
+    expect((await turn.result).text).toBe('Fine.');
+    expect(
+      typesOf(events)
+        .filter((type) => type !== 'diagnostic')
+        .slice(0, 2),
+    ).toEqual(['compaction.completed', 'turn.started']);
+    expect([summaries.length, turns.length]).toEqual([1, 1]);
+    await reopened.close();
   });
 });

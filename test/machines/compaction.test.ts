@@ -127,9 +127,13 @@ describe('whether a conversation can be shortened', () => {
   it.each<[string, History, boolean]>([
     ['with messages that can go', createHistory(talkOf(12)), true],
     ['with only one that is kept anyway', createHistory(talkOf(11)), false],
-    ['with an old output that is long', createHistory(toolTalk(6, 400), compacted({ from: 1 })), true],
-    ['with old outputs that are short', createHistory(toolTalk(6, 40), compacted({ from: 3 })), false],
-    ['with outputs replaced already', createHistory(toolTalk(6, 400), compacted({ maskedBefore: 3, from: 3 })), false],
+    ['with a call that can go', createHistory(toolTalk(6, 400), compacted({ from: 1 })), true],
+    [
+      'with one whose output is replaced already',
+      createHistory(toolTalk(6, 400), compacted({ maskedBefore: 3 })),
+      true,
+    ],
+    ['with nothing since the last time', createHistory(toolTalk(6, 400), compacted({ from: 3 })), false],
     ['with nothing but failure notes that could go', createHistory([...talkOf(1), failureNote, ...talkOf(10)]), false],
     ['after one compaction in vain', createHistory(talkOf(12), compacted({ unproven: 1 })), true],
     ['after two', createHistory(talkOf(12), compacted({ unproven: 2 })), false],

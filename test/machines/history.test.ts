@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import type { Message } from 'turnchart';
 import { describe, expect, it } from 'vitest';
-import { append, createHistory, emptyHistory, historyState, measure, messagesOf } from '../../src/machines/history.ts';
+import {
+  append,
+  createHistory,
+  emptyHistory,
+  historyState,
+  measure,
+  messagesOf,
+  withoutLast,
+} from '../../src/machines/history.ts';
 
 function message(id: string): Message {
   return { role: 'user', id, content: [{ type: 'text', text: id }] };
@@ -108,5 +116,22 @@ describe('a measured history', () => {
   it('keeps the measure before, where a model does not say', () => {
     const history = measure(createHistory([message('a')]), 12);
     expect(measure(append(history, message('b')), 0).measured).toEqual({ tokens: 12, length: 1 });
+  });
+});
+
+describe('a history without its latest messages', () => {
+  it('shows those before, and grows from there', () => {
+    const history = createHistory([message('a'), message('b'), message('c')]);
+    const shorter = withoutLast(history, 2);
+    expect(idsOf(messagesOf(shorter))).toEqual(['a']);
+    expect(idsOf(messagesOf(append(shorter, message('x'))))).toEqual(['a', 'x']);
+    expect(idsOf(messagesOf(history))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('knows nothing beyond its end', () => {
+    const state = { compaction: { maskedBefore: 1, from: 2, unproven: 0 }, measured: { tokens: 9, length: 3 } };
+    const history = createHistory([message('a'), message('b'), message('c')], state);
+    expect(withoutLast(history, 2)).toMatchObject({ length: 1, compaction: { from: 1 }, measured: { length: 1 } });
+    expect(withoutLast(history, 1)).toMatchObject({ length: 2, compaction: { from: 2 }, measured: { length: 2 } });
   });
 });

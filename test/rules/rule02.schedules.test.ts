@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import {
+  type Admission,
   type AgentError,
   createAgent,
   defineTool,
+  type GuardedCall,
+  type GuardrailDecision,
   isTerminal,
+  type Json,
   type Model,
   type ModelPart,
   Retry,
@@ -31,6 +35,40 @@ interface OpenTool extends Open {
 
 const usage = { inputTokens: 7, outputTokens: 3 };
 
+interface Rules {
+  readonly maxAttempts: number;
+  readonly retries: number;
+  readonly maxSteps: number;
+  readonly maxParallelTools: number;
+  readonly lastStep: 'fail' | 'answer' | 'ask';
+  readonly maxTokens?: number;
+  readonly maxDurationMs?: number;
+  readonly softCost?: number;
+  readonly repeatedCalls?: number;
+  readonly consecutiveToolErrors?: number;
+  /** How long people may take to approve. */
+  readonly timeoutMs?: number;
+  /** What functions of the application look at. */
+  readonly isGuarded: boolean;
+  readonly isPrepared: boolean;
+  readonly isChecked: boolean;
+}
+
+/** What guardrails do not let through. */
+const forbidden = 'forbidden';
+const guard = (text: string) =>
+  text.includes(forbidden)
+    ? ({ action: 'deny', reason: 'It is not allowed.' } as const)
+    : text.includes('rough')
+      ? ({ action: 'rewrite', value: text.replaceAll('rough', 'smooth') } as const)
+      : ({ action: 'allow' } as const);
+
+function guardCall({ input }: GuardedCall): GuardrailDecision<Json> {
+  const { n } = input as { readonly n: number };
+  if (n > 70) return { action: 'deny', reason: 'It is not allowed.' };
+  return n > 40 ? { action: 'rewrite', value: { n: 40 } } : { action: 'allow' };
+}
+
 /** An agent whose model and tools do nothing until the schedule says so. */
 class World {
   readonly clock = new SimulatedClock();
@@ -43,24 +81,17 @@ class World {
   readonly agent;
   readonly session;
 
-  constructor({
-    maxAttempts,
-    retries,
-    ...limits
-  }: {
-    maxAttempts: number;
-    retries: number;
-    maxSteps: number;
-    maxTokens?: number;
-    maxDurationMs?: number;
-    maxParallelTools: number;
-  }) {
+  readonly isGuarded: boolean;
+
+  constructor({ maxAttempts, retries, timeoutMs, isGuarded, isPrepared, isChecked, ...limits }: Rules) {
+    this.isGuarded = isGuarded;
     const world = this;
     const model: Model = {
       provider: 'scheduled',
       modelId: 'schedule',
       async *stream(request, { signal }) {
         world.problems.push(...transcriptProblems(request.messages));
+        if (isGuarded && JSON.stringify(request.messages).includes(forbidden)) world.problems.push('It was forbidden.');
         const queue: (ModelPart | undefined | Error)[] = [];
         let wake = () => {};
         const add = (item: ModelPart | undefined | Error) => {
@@ -97,11 +128,33 @@ class World {
       clock: this.clock,
       limits,
       retries,
+      pricing: () => 1,
+      approval: { ...(timeoutMs !== undefined && { timeoutMs }) },
+      ...(isGuarded && {
+        guardrails: {
+          input: [guard],
+          output: [async (text: string) => guard(text)],
+          tool: [guardCall],
+        },
+      }),
+      ...(isPrepared && {
+        prepareStep: async ({ step }) => (step % 2 === 0 ? { tools: ['parallel', 'asked', 'client'] } : undefined),
+      }),
+      ...(isChecked && {
+        validateOutput: async (text: string) => {
+          if (text.includes('rough') || text.includes('smooth')) throw new Retry('Say it better.');
+          return { said: text.length };
+        },
+      }),
       modelRetry: { maxAttempts, initialDelayMs: 100, jitter: 0 },
       tools: [
         defineTool({ name: 'parallel', input, execute }),
         defineTool({ name: 'sequential', input, sequential: true, execute }),
         defineTool({ name: 'again', input, retry: { maxAttempts: 2, initialDelayMs: 50 }, timeoutMs: 400, execute }),
+        defineTool({ name: 'asked', input, approval: true, execute }),
+        defineTool({ name: 'askedAlone', input, approval: async ({ n }) => n !== 2, sequential: true, execute }),
+        defineTool({ name: 'client', input }),
+        defineTool({ name: 'clientAsked', input, approval: true }),
       ],
     });
     this.session = this.agent.session();
@@ -116,11 +169,23 @@ class World {
     return this.tools.filter((tool) => !tool.isOver && !tool.signal.aborted);
   }
 
+  /** Calls that wait for somebody, in that state. */
+  waiting(state: 'awaitingApproval' | 'awaitingResult'): readonly string[] {
+    const { tools = [] } = this.session.snapshot.turn ?? {};
+    return tools.filter((call) => call.state === state).map(({ toolCallId }) => toolCallId);
+  }
+
   finish(call: OpenCall, last: ModelPart | undefined | Error): void {
     call.isOver = true;
     if (last instanceof Error) call.break(last);
     else call.push(last);
   }
+}
+
+/** What is said: mostly harmless. */
+function words(kind: string, n: number): string {
+  if (n % 17 === 3) return `${forbidden} ${kind} ${n} `;
+  return n % 13 === 5 ? `rough ${kind} ${n} ` : `${kind} ${n} `;
 }
 
 const finish = (unified: 'stop' | 'length' | 'pause' | 'content-filter' | 'tool-calls' = 'stop'): ModelPart => ({
@@ -141,17 +206,21 @@ const failure = (retryable: boolean, retryAfterMs?: number): ModelPart => ({
 
 /** What a schedule is made of. Each takes a number, so that a schedule is plain data that can be made smaller. */
 const moves: Record<string, (world: World, n: number) => void | Promise<void>> = {
-  send: (world, n) => void world.turns.push(world.session.send(`message ${n}`)),
+  send: (world, n) => void world.turns.push(world.session.send(words('message', n))),
   sendWithSignal: (world, n) => {
     const controller = new AbortController();
     world.signals.push(controller);
-    world.turns.push(world.session.send(`message ${n}`, { signal: controller.signal }));
+    world.turns.push(world.session.send(words('message', n), { signal: controller.signal }));
   },
+  sendOtherwise: (world, n) =>
+    void world.turns.push(
+      world.session.send(words('message', n), { limits: { maxSteps: 1 + (n % 3), lastStep: 'ask' } }),
+    ),
   abortSignal: (world, n) => world.signals[n % Math.max(1, world.signals.length)]?.abort(),
-  steer: (world, n) => void world.session.steer(`steering ${n}`),
+  steer: (world, n) => void world.session.steer(words('steering', n)),
   cancel: (world) => void world.session.cancel('planned'),
   cancelTurn: (world, n) => void world.turns[n % Math.max(1, world.turns.length)]?.cancel(),
-  text: (world, n) => pick(world.openCalls(), n)?.push({ type: 'text-delta', text: `text ${n} ` }),
+  text: (world, n) => pick(world.openCalls(), n)?.push({ type: 'text-delta', text: words('text', n) }),
   nothing: (world, n) => pick(world.openCalls(), n)?.push({ type: 'text-delta', text: '' }),
   reasoning: (world, n) => pick(world.openCalls(), n)?.push({ type: 'reasoning-delta', text: `thought ${n} ` }),
   usage: (world, n) => pick(world.openCalls(), n)?.push({ type: 'usage', usage }),
@@ -160,9 +229,18 @@ const moves: Record<string, (world: World, n: number) => void | Promise<void>> =
       type: 'tool-call',
       // ids that come twice, names that do not exist and inputs that cannot be read are part of life
       toolCallId: `call-${n % 5}`,
-      toolName: ['parallel', 'sequential', 'again', 'parallel', 'nobody'][n % 5] ?? 'parallel',
-      rawInput: ['{"n":1}', '{"n":2}', '{"n":"x"}', '{"n":', '{"n":3}'][(n >> 3) % 5] ?? '{}',
+      toolName: toolNames[n % toolNames.length] ?? 'parallel',
+      rawInput: ['{"n":1}', '{"n":2}', '{"n":"x"}', '{"n":', `{"n":${n}}`][(n >> 3) % 5] ?? '{}',
     }),
+  // asked for or not
+  approve: (world, n) => answer(world, n, 'awaitingApproval', (id) => world.session.approve(id)),
+  approveForGood: (world, n) =>
+    answer(world, n, 'awaitingApproval', (id) => world.session.approve(id, { remember: 'session' })),
+  deny: (world, n) => answer(world, n, 'awaitingApproval', (id) => world.session.deny(id)),
+  resolveTool: (world, n) =>
+    answer(world, n, 'awaitingResult', (id) => world.session.resolveTool(id, n, { isError: n % 4 === 0 })),
+  extend: (world, n) => void world.session.extend(1 + (n % 2)),
+  resume: (world) => void world.session.resume(),
   answer: (world, n) => end(world, n, finish()),
   answerOtherwise: (world, n) =>
     end(world, n, finish((['length', 'pause', 'content-filter', 'tool-calls'] as const)[n % 4])),
@@ -179,6 +257,30 @@ const moves: Record<string, (world: World, n: number) => void | Promise<void>> =
   wait: (world, n) => world.clock.advance(n % 700),
   tick: () => settled(),
 };
+
+const toolNames = [
+  'parallel',
+  'sequential',
+  'again',
+  'asked',
+  'client',
+  'askedAlone',
+  'clientAsked',
+  'parallel',
+  'nobody',
+];
+
+/** Answers for one of the calls that wait, or for one that does not. */
+function answer(
+  world: World,
+  n: number,
+  state: 'awaitingApproval' | 'awaitingResult',
+  how: (toolCallId: string) => Admission,
+): void {
+  const waiting = world.waiting(state);
+  const { accepted } = how(pick(waiting, n) ?? `call-${n % 5}`);
+  expect(accepted).toBe(waiting.length > 0);
+}
 
 function pick<T>(items: readonly T[], n: number): T | undefined {
   return items[n % Math.max(1, items.length)];
@@ -210,6 +312,10 @@ async function rest(world: World): Promise<void> {
       tool.isOver = true;
       tool.resolve('done');
     }
+    for (const id of world.waiting('awaitingApproval')) world.session.approve(id);
+    for (const id of world.waiting('awaitingResult')) world.session.resolveTool(id, 'done');
+    world.session.resume();
+    world.session.extend(1);
     await settled();
     if (world.openCalls().length === 0 && world.openTools().length === 0) await world.clock.advance(100);
   }
@@ -222,6 +328,12 @@ async function check(world: World): Promise<void> {
   const { events } = world;
   expect(world.problems).toEqual([]);
   expect(transcriptProblems(world.session.messages)).toEqual([]);
+
+  const said = JSON.stringify([
+    world.session.messages,
+    events.filter(({ type }) => type !== 'message.added' && type !== 'tool.called' && type !== 'message.completed'),
+  ]);
+  if (world.isGuarded) expect(said).not.toContain(forbidden);
 
   const durable = events.filter(({ n }) => n === undefined);
   expect(durable.map(({ seq }) => seq)).toEqual(durable.map((_, index) => index + 1));
@@ -272,10 +384,29 @@ describe('2. Under any interleaving of provider results, tool results, timers, c
         retries: fc.integer({ min: 0, max: 2 }),
         maxSteps: fc.integer({ min: 1, max: 4 }),
         maxParallelTools: fc.integer({ min: 1, max: 3 }),
+        lastStep: fc.constantFrom('fail', 'answer', 'ask'),
         maxTokens: fc.integer({ min: 1, max: 60 }),
         maxDurationMs: fc.integer({ min: 1, max: 2_000 }),
+        softCost: fc.integer({ min: 0, max: 2 }),
+        repeatedCalls: fc.integer({ min: 2, max: 4 }),
+        consecutiveToolErrors: fc.integer({ min: 1, max: 3 }),
+        timeoutMs: fc.integer({ min: 1, max: 1_000 }),
+        isGuarded: fc.boolean(),
+        isPrepared: fc.boolean(),
+        isChecked: fc.boolean(),
       },
-      { requiredKeys: ['maxAttempts', 'retries', 'maxSteps', 'maxParallelTools'] },
+      {
+        requiredKeys: [
+          'maxAttempts',
+          'retries',
+          'maxSteps',
+          'maxParallelTools',
+          'lastStep',
+          'isGuarded',
+          'isPrepared',
+          'isChecked',
+        ],
+      },
     );
     const reached = new Set<string>();
     await fc.assert(
@@ -302,6 +433,9 @@ describe('2. Under any interleaving of provider results, tool results, timers, c
     const expected = ['failed: auth', 'failed: rate_limit', 'failed: max_steps', 'failed: budget', 'failed: timeout'];
     expected.push('failed: tool_errors', 'failed: unknown', 'turn.completed', 'turn.cancelled', 'tool.retrying');
     expected.push('model.retrying', 'message.superseded', 'steering.applied', 'tool.progress', 'tool.cancelled');
-    for (const type of expected) expect(reached).toContain(type);
+    expected.push('failed: guardrail', 'failed: invalid_output', 'failed: repeated_calls', 'guardrail.triggered');
+    expected.push('tool.approvalRequested', 'tool.approvalResolved', 'tool.denied', 'tool.resultRequested');
+    expected.push('turn.paused', 'turn.resumed', 'output.rejected', 'message.replaced', 'breaker.tripped');
+    expect([...reached]).toEqual(expect.arrayContaining(expected));
   }, 600_000);
 });

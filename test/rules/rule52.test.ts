@@ -191,6 +191,35 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
       expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'cancelled' });
     });
 
+    it('keeps from later model calls what it had no time to see: the message is withdrawn', async () => {
+      let isSlow = true;
+      const talk = converse(['Fine.'], { guardrails: { input: [() => (isSlow ? forever : allow)] } });
+      const turn = talk.session.send('My secret is swordfish.');
+      const queued = talk.session.send('The secret is swordfish.');
+      queued.cancel();
+      await talk.clock.advance(0);
+      talk.session.cancel();
+      expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'cancelled' });
+      expect(await talk.outcomeOf(queued)).toMatchObject({ status: 'cancelled' });
+      isSlow = false;
+      expect(await talk.say('Hi')).toMatchObject({ status: 'completed' });
+      expect(JSON.stringify(talk.model.requests)).not.toContain('swordfish');
+      expect(talk.of('messages.updated')).toMatchObject([
+        { added: 0, removed: 1 },
+        { added: 0, removed: 1 },
+      ]);
+    });
+
+    it('withdraws nothing where there is no input guardrail', async () => {
+      const talk = converse(['Fine.'], { guardrails: { output: [() => allow] }, prepareStep: () => forever });
+      const turn = talk.session.send('Hi');
+      await talk.clock.advance(0);
+      talk.session.cancel();
+      await talk.outcomeOf(turn);
+      expect(linesOf(talk.session.messages)[0]).toBe('user: Hi');
+      expect(talk.of('messages.updated')).toEqual([]);
+    });
+
     it('is told of the run', async () => {
       const runs: Run[] = [];
       const talk = converse(['Fine.'], {
@@ -300,6 +329,14 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
       expect(linesOf(talk.session.messages)).toEqual(['user: Hi', 'assistant: Call ###-####.']);
       expect(talk.of('turn.completed')).toMatchObject([{ text: 'Call ###-####.' }]);
       expect(talk.of('guardrail.triggered')).toMatchObject([{ stage: 'output', name: 'mask', action: 'rewritten' }]);
+    });
+
+    it('may leave nothing of it: no model is shown an empty text', async () => {
+      const talk = converse(['Well.', 'Hm.'], { guardrails: { output: [() => rewrite('')] } });
+      expect(await talk.say('Hi')).toMatchObject({ status: 'completed', result: { text: '' } });
+      expect(talk.of('message.replaced')).toMatchObject([{ replacement: '' }]);
+      await talk.say('And?');
+      expect(linesOf(talk.model.requests[1]?.messages ?? [])).toEqual(['user: Hi', 'user: And?']);
     });
 
     it('rewrites the text beside tool calls, which run all the same', async () => {

@@ -36,7 +36,7 @@ export function possibleEvents(rig: Rig, machine: PathSubjectName, bounds: PathB
   }
   if (due.end && machine === 'turn') events.push('time is up');
   events.push(...pauseEvents(rig, bounds));
-  events.push(...(isInSession(machine) ? sessionEvents(rig, bounds) : turnEvents(rig, machine)));
+  events.push(...(isInSession(machine) ? sessionEvents(rig, machine, bounds) : turnEvents(rig, machine)));
   return events;
 }
 
@@ -193,19 +193,19 @@ function turnEvents(rig: Rig, machine: PathSubjectName): readonly PathEvent[] {
   return machine === 'turn' ? [...steer, 'turn starts', 'turn starts, cancelled before'] : ['turn starts'];
 }
 
-function sessionEvents(rig: Rig, { turns, features }: PathBounds): readonly PathEvent[] {
+function sessionEvents(rig: Rig, machine: PathSubjectName, { turns, features }: PathBounds): readonly PathEvent[] {
   const { session, actor, isClosing, messages } = rig;
   if (session === undefined || actor.getSnapshot().status !== 'active') return [];
   const { queue, steering } = session;
   const compacts = features.includes('compaction');
-  const events: PathEvent[] = ['session closes', 'listener throws'];
+  const events: PathEvent[] = machine === 'session' ? ['session closes', 'listener throws'] : [];
   if (actor.getSnapshot().hasTag('starting')) events.push('turn starts');
   // a session that is closing takes nothing else
   if (isClosing) return events;
   // a conversation that may be shortened is another one with every message
   const takesMore = !compacts || messages < turns;
   if (queue.length < turns && takesMore) events.push('user sends');
-  if (steering.length === 0 && takesMore) events.push('user steers');
+  if (steering.length === 0 && takesMore && machine === 'session') events.push('user steers');
   if (queue.length > 0) events.push('user cancels');
   if (queue.length > 1) events.push('user cancels the waiting turn');
   if (compacts && rig.state.session === 'idle') events.push('user compacts');

@@ -87,7 +87,7 @@ export function turnInput(bounds: PathBounds): TurnMachineInput {
     modelRetry: { maxAttempts: bounds.attempts },
     retries: bounds.retries,
     compaction: has('compaction') && { keepMessages: 1, contextWindow: lengthy.length / 4 },
-    ...(has('preparation') && { preparesSteps: true }),
+    ...(has('preparation') && { preparesSteps: true, guardsInput: true }),
     ...(has('output') && { output: {} }),
   };
 }

@@ -1,11 +1,10 @@
 import type { ActorLogic, AnyActorRef, Snapshot } from 'xstate';
 import { isToolError } from '../../machines/calls.ts';
 import { estimateTokens } from '../../machines/compaction.ts';
-import type { History } from '../../machines/history.ts';
-import { isLong } from '../../machines/modelView.ts';
+import { type History, messagesOf } from '../../machines/history.ts';
 import type { ToolCallContext } from '../../machines/toolCallMachine.ts';
 import { type PathSubjectName, possibleEvents } from './alphabet.ts';
-import type { PathBounds } from './bounds.ts';
+import { lengthy, type PathBounds } from './bounds.ts';
 import type { PathEvent } from './pathEvent.ts';
 import { machineSnapshot, type PathState } from './pathState.ts';
 import { type PathMachine, Rig } from './rig.ts';
@@ -98,7 +97,7 @@ function reach(events: readonly PathEvent[], { machine, root, bounds, isAllowed 
     output: undefined,
     error: undefined,
     events,
-    key: keyOf(rig, bounds),
+    key: keyOf(rig, machine, bounds),
     state: rig.state,
     possible,
     transitions,
@@ -111,7 +110,7 @@ function reach(events: readonly PathEvent[], { machine, root, bounds, isAllowed 
  * What two situations must have in common to be one: everything that a guard looks at. How a tool has ended is no such
  * thing but where that may end the turn, nor what was said in between, nor how a turn got to its end.
  */
-function keyOf(rig: Rig, { features, steps, toolErrors }: PathBounds): string {
+function keyOf(rig: Rig, machine: PathSubjectName, { features, steps, toolErrors }: PathBounds): string {
   const { state, context, session } = rig;
   const compacts = features.includes('compaction');
   const turn = context && [
@@ -143,7 +142,7 @@ function keyOf(rig: Rig, { features, steps, toolErrors }: PathBounds): string {
     rig.isClosing,
     session.history.length > 0,
     session.approvedTools.length > 0,
-    compacts && [rig.messages, sizeOf(session.history), state.compaction],
+    compacts && [rig.messages, sizeOf(session.history), machine === 'compaction' && state.compaction],
   ];
   const isOver = rig.turn?.status !== 'active';
   return JSON.stringify([state.turn, isOver ? context?.failure?.type : turn, queue]);
@@ -158,10 +157,10 @@ function isForAgent({ turn }: Rig, index: number): boolean {
 /** What decides whether and how far a conversation is shortened. */
 function sizeOf(history: History) {
   const { from, maskedBefore, unproven = 0, summary } = history.compaction ?? {};
-  const isLongAt = history.log
-    .slice(0, history.length)
-    .map((message) => message.role === 'tool' && message.content.some(isLong));
-  return [estimateTokens(history), isLongAt, from, maskedBefore, Math.min(unproven, 2), summary !== undefined];
+  const isLongAt = messagesOf(history).map(({ content }) => JSON.stringify(content).length > lengthy.length);
+  // what is long is longer than all else together
+  const size = Math.round(estimateTokens(history) / 1_000);
+  return [size, isLongAt, from, maskedBefore, Math.min(unproven, 2), summary !== undefined];
 }
 
 /** It is an optional peer, so that nobody needs it who finds no paths. */

@@ -15,6 +15,14 @@ export type AgentReport = AgentEmitted | AgentWaits;
 
 /** The machine with agents whose turns are one effect each: what goes on inside of them is no business of a path. */
 export function withStandIns(machine: PathMachine): PathMachine {
+  const known = made.get(machine) ?? makeWithStandIns(machine);
+  made.set(machine, known);
+  return known;
+}
+
+const made = new WeakMap<PathMachine, PathMachine>();
+
+function makeWithStandIns(machine: PathMachine): PathMachine {
   const { actors } = machine.implementations as { readonly actors?: unknown };
   if (machine.id === 'session') {
     const turn = withStandIns((actors as { readonly turn: Turn }).turn) as Turn;
