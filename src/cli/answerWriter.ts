@@ -1,4 +1,5 @@
 import type { TurnEvent } from '../events.ts';
+import { textOf } from '../messages.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -10,6 +11,8 @@ export class AnswerWriter {
   /** The line that is not written yet. */
   #line = '';
   #hasWritten = false;
+  /** Text has come before the message that it makes up; of a session that is kept, only messages are. */
+  #hasText = false;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -17,7 +20,11 @@ export class AnswerWriter {
 
   take(event: TurnEvent): void {
     switch (event.type) {
+      case 'message.started':
+        this.#hasText = false;
+        return;
       case 'message.delta':
+        this.#hasText = true;
         this.#add(event.text);
         return;
       case 'message.superseded':
@@ -27,6 +34,7 @@ export class AnswerWriter {
         this.#hasWritten = false;
         return;
       case 'message.completed':
+        if (!this.#hasText) this.#line = textOf(event.message);
         if (event.phase === 'final_answer' || this.#hasWritten) this.#write(this.#line);
         else if (this.#line.trim() !== '') this.#terminal.note(`  ${this.#line.trim()}`);
         this.#line = '';
@@ -50,10 +58,12 @@ export class AnswerWriter {
       this.#write(text);
       return;
     }
-    const all = this.#line + text;
-    const lines = all.lastIndexOf('\n') + 1;
-    this.#write(all.slice(0, lines));
-    this.#line = all.slice(lines);
+    const lines = text.lastIndexOf('\n') + 1;
+    if (lines > 0) {
+      this.#write(this.#line + text.slice(0, lines));
+      this.#line = '';
+    }
+    this.#line += text.slice(lines);
   }
 
   #write(text: string): void {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { explainModels } from './model.ts';
+import { defined } from './optionValues.ts';
 import { parseProblem } from './parseProblem.ts';
 
 /** What a command line asks for. */
@@ -10,17 +11,19 @@ export type Command =
   | ChatCommand
   | { readonly type: 'models' }
   | ReplayCommand
-  | ChartCommand
+  | IndependentCommand
   | { readonly type: 'wrong'; readonly message: string };
 
 /** Reads its own words. */
-export interface ChartCommand {
-  readonly type: 'chart';
+export interface IndependentCommand {
+  readonly type: (typeof independent)[number];
   readonly words: readonly string[];
 }
 
+const independent = ['chart', 'paths', 'sessions'] as const;
+
 /** What the options here are for. */
-type ParsedCommand = Exclude<Command, ChartCommand>;
+type ParsedCommand = Exclude<Command, IndependentCommand>;
 
 export interface RunCommand {
   readonly type: 'run';
@@ -33,27 +36,41 @@ export interface RunCommand {
   readonly model: string;
   /** The file that the session is recorded into. */
   readonly record?: string;
+  /** The name of the session, which is kept and goes on from what is kept of it. */
+  readonly session?: string;
+  /** The file that sessions are kept in. */
+  readonly store?: string;
 }
 
-export interface ChatCommand extends Pick<RunCommand, 'model' | 'record'> {
+/** What belongs to a session, of one turn or of many. */
+type SessionOptions = Pick<RunCommand, 'model' | 'record' | 'session' | 'store'>;
+
+export interface ChatCommand extends SessionOptions {
   readonly type: 'chat';
 }
 
 export interface ReplayCommand {
   readonly type: 'replay';
+  /** A recording, or the name of a session that is kept. */
   readonly file: string;
+  /** The file that the session is kept in; where it is given, no recording is meant. */
+  readonly store?: string;
   readonly speed: number | 'max';
   readonly json: boolean;
 }
 
 /** Commands that are to come: they would be taken for questions. */
-const later: ReadonlySet<string> = new Set('serve acp sessions paths inspect'.split(' '));
+const later: ReadonlySet<string> = new Set('serve acp inspect'.split(' '));
 
 export const usage = `Usage: turnchart [run] [options] "question"    one turn
        turnchart [chat] [options]              a conversation
        turnchart models                        which models can be used, and what is missing
-       turnchart replay [options] <file>       a recording, played again
+       turnchart sessions [options]            the sessions that are kept
+       turnchart replay [options] <file>       a recording or a kept session, played again
        turnchart chart [options] <machine>     the chart of a machine
+       turnchart paths [options]               paths through a machine, to read or as tests
+
+sessions, chart and paths have options of their own, which turnchart chart --help (and so on) lists.
 
 A turn prints its answer; tool calls, states and usage go to standard error.
 
@@ -66,26 +83,29 @@ runs. Input that has brought nothing after 300 ms counts as none: give - as the 
 without a terminal takes every line of standard input as a message.
 
 Options:
-  --model <name>   who answers, in run and chat; simulated unless said otherwise:
-${explainModels().replace(/^/gm, ' '.repeat(21)).trimEnd()}
-  --record <file>  records run or chat into a new file, for replay
-  --json           run, replay: one JSON line per event on standard output, and nothing else
-  --speed <n>      replay: how many times as fast as it was, or max (default: 1)
-  -h, --help       this text
-  -v, --version    the version
+  --model <name>    who answers, in run and chat; simulated unless said otherwise:
+${explainModels().replace(/^/gm, ' '.repeat(22)).trimEnd()}
+  --session <name>  keeps run or chat under that name, and goes on with it the next time
+  --store <file>    where sessions are kept (default: ~/.turnchart/sessions.db, or in $XDG_DATA_HOME)
+  --record <file>   records run or chat into a new file, for replay
+  --json            run, replay: one JSON line per event on standard output, and nothing else
+  --speed <n>       replay: how many times as fast as it was, or max (default: 1)
+  -h, --help        this text
+  -v, --version     the version
 
 Exit codes: 0 completed, 1 failed, 2 wrong arguments, 130 cancelled by Ctrl-C (a second Ctrl-C quits at once).
 `;
 
 /** Which commands an option belongs to. */
 const optionsOf = {
-  run: ['model', 'record', 'json'],
-  chat: ['model', 'record'],
+  run: ['model', 'session', 'store', 'record', 'json'],
+  chat: ['model', 'session', 'store', 'record'],
   models: [],
-  replay: ['json', 'speed'],
+  replay: ['store', 'json', 'speed'],
 } as const satisfies Record<string, readonly Option[]>;
 
-type Option = 'model' | 'record' | 'json' | 'speed';
+const allOptions = ['model', 'session', 'store', 'record', 'json', 'speed'] as const;
+type Option = (typeof allOptions)[number];
 type Values = { readonly json?: boolean | undefined } & {
   readonly [name in Exclude<Option, 'json'>]?: string | undefined;
 };
@@ -93,7 +113,8 @@ type Values = { readonly json?: boolean | undefined } & {
 /** Reads the words after `turnchart`. Never throws: what is wrong is a command of its own, with one line that says so. */
 export function readArguments(words: readonly string[]): Command {
   const [first, ...others] = words;
-  if (first === 'chart') return { type: first, words: others };
+  const type = independent.find((name) => name === first);
+  if (type !== undefined) return { type, words: others };
   try {
     const { values, positionals } = parseArgs({
       args: [...words],
@@ -101,6 +122,8 @@ export function readArguments(words: readonly string[]): Command {
       options: {
         json: { type: 'boolean' },
         model: { type: 'string' },
+        session: { type: 'string' },
+        store: { type: 'string' },
         record: { type: 'string' },
         speed: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
@@ -110,19 +133,19 @@ export function readArguments(words: readonly string[]): Command {
     if (values.help) return { type: 'help' };
     if (values.version) return { type: 'version' };
     const command = toCommand(positionals, values);
-    return refuseForeignOptions(command, values) ?? command;
+    return refuseForeignOptions(command, values) ?? refuseNamelessSession(command) ?? command;
   } catch (error) {
     return wrong(`${parseProblem(error)} See turnchart --help.`);
   }
 }
 
-/** A single word may be a command; several are a question, unless the first one is `run`, `replay` or `chart`. */
+/** A single word may be a command; several are a question, unless the first one is `run` or `replay`. */
 function toCommand(positionals: readonly string[], values: Values): ParsedCommand {
   const [first, ...others] = positionals;
   if (first === 'run') return toRun(others, true, values);
   if (first === 'replay') return toReplay(others, values);
   if (first === undefined || others.length > 0) return toRun(positionals, false, values);
-  if (first === 'chat') return { type: 'chat', ...session(values) };
+  if (first === 'chat') return { type: 'chat', ...sessionOptions(values) };
   if (first === 'models') return { type: 'models' };
   if (later.has(first)) {
     return wrong(`"turnchart ${first}" is not there yet. To ask that as a question: turnchart run ${first}`);
@@ -131,7 +154,7 @@ function toCommand(positionals: readonly string[], values: Values): ParsedComman
 }
 
 function toRun(words: readonly string[], isExplicit: boolean, values: Values): ParsedCommand {
-  const options = { isExplicit, json: values.json ?? false, ...session(values) };
+  const options = { isExplicit, json: values.json ?? false, ...sessionOptions(values) };
   const [first] = words;
   if (first === undefined) return { type: 'run', ...options };
   if (words.length === 1 && first === '-') return { type: 'run', question: { from: 'stdin' }, ...options };
@@ -140,7 +163,7 @@ function toRun(words: readonly string[], isExplicit: boolean, values: Values): P
   return { type: 'run', question, ...options };
 }
 
-function toReplay(files: readonly string[], { speed = '1', json = false }: Values): ParsedCommand {
+function toReplay(files: readonly string[], { speed = '1', json = false, store }: Values): ParsedCommand {
   const [file] = files;
   if (file === undefined || files.length > 1) {
     return wrong('"turnchart replay" takes one file. To ask that as a question: turnchart run replay …');
@@ -149,19 +172,24 @@ function toReplay(files: readonly string[], { speed = '1', json = false }: Value
   if (factor !== 'max' && !(factor > 0 && Number.isFinite(factor))) {
     return wrong(`--speed ${speed}: it is a number above 0, or max.`);
   }
-  return { type: 'replay', file, speed: factor, json };
+  return { type: 'replay', file, speed: factor, json, ...(store !== undefined && { store }) };
 }
 
-function session({ model = 'simulated', record }: Values): Pick<RunCommand, 'model' | 'record'> {
-  return { model, ...(record !== undefined && { record }) };
+function sessionOptions({ model = 'simulated', record, session, store }: Values): SessionOptions {
+  return { model, ...defined({ record, session, store }) };
+}
+
+function refuseNamelessSession(command: ParsedCommand): ParsedCommand | undefined {
+  if (command.type !== 'run' && command.type !== 'chat') return undefined;
+  if (command.session?.trim() === '') return wrong('--session: the name is empty.');
+  if (command.session !== undefined || command.store === undefined) return undefined;
+  return wrong('--store says where a session is kept: give it a name with --session, too.');
 }
 
 function refuseForeignOptions({ type }: ParsedCommand, values: Values): ParsedCommand | undefined {
   if (type === 'wrong' || type === 'help' || type === 'version') return undefined;
   const own: readonly string[] = optionsOf[type];
-  const foreign = (['model', 'record', 'json', 'speed'] as const).find(
-    (option) => values[option] !== undefined && !own.includes(option),
-  );
+  const foreign = allOptions.find((option) => values[option] !== undefined && !own.includes(option));
   if (foreign === undefined) return undefined;
   return wrong(`"turnchart ${type}" has no option --${foreign}. See turnchart --help.`);
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type ChartFormat, type PrintChartOptions, printChart } from './chart.ts';
+import { defined, isOneOf, notOneOf } from './optionValues.ts';
 import { parseProblem } from './parseProblem.ts';
 import { exitCodes } from './runTurn.ts';
 import type { Terminal } from './terminal.ts';
@@ -72,23 +73,8 @@ const formats: readonly ChartFormat[] = ['mermaid', 'svg', 'json'];
 const directions = ['top-to-bottom', 'left-to-right'] as const;
 const themes = ['light', 'dark'] as const;
 
-function isOneOf<T extends string>(names: readonly T[], name: string): name is T {
-  return (names as readonly string[]).includes(name);
-}
-
-function notOneOf(option: string, name: string, names: readonly string[]): string {
-  return `--${option} ${name}: it is ${names.join(', ')}.`;
-}
-
 /** A number alone is how deep to draw. */
 function toCollapsed(names: readonly string[]): number | readonly string[] {
   const [only] = names;
   return names.length === 1 && only !== undefined && /^\d+$/.test(only) ? Number(only) : names;
-}
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** Without what was not given. */
-function defined<T extends object>(values: T): Partial<Defined<T>> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;
 }

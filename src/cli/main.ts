@@ -1,9 +1,12 @@
 #!/usr/bin/env node
+import { StoreError } from '../durability/store.ts';
 import { type ChatCommand, type RunCommand, readArguments, usage } from './arguments.ts';
 import { demoQuestion, introduceDemo } from './demo.ts';
 import { chooseModel, listModels } from './model.ts';
 import { openRecording, type RecordingFile } from './recordFile.ts';
 import { exitCodes, runTurn } from './runTurn.ts';
+import type { KeptSession } from './sessions/keptSession.ts';
+import { abbreviate, defaultStoreFile, openStore } from './sessions/storeFile.ts';
 import { readStandardInput } from './standardInput.ts';
 import { Terminal } from './terminal.ts';
 import { readVersion } from './version.ts';
@@ -13,13 +16,15 @@ const outputClosed = new AbortController();
 // whoever read has read enough, as with "| head -1"; or the terminal is gone
 const closedCodes: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO']);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (!closedCodes.has(error.code)) throw error;
+  if (!closedCodes.has(error.code)) {
+    // a full disk, say; no answer gets through any more
+    terminal.note(`Standard output cannot be written: ${error.message}.`, 'red');
+    process.exit(exitCodes.failed);
+  }
   outputClosed.abort();
 });
-process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  // the answer is still wanted
-  if (!closedCodes.has(error.code)) throw error;
-});
+// the answer is still wanted
+process.stderr.on('error', () => undefined);
 
 // not process.exit(): what was written to a pipe must still get through
 process.exitCode = await main(process.argv.slice(2));
@@ -38,11 +43,15 @@ async function main(words: readonly string[]): Promise<number> {
       return exitCodes.completed;
     case 'chart':
       return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);
+    case 'sessions':
+      return (await import('./sessions/sessionsCommand.ts')).sessionsCommand(command.words, process.env, terminal);
+    case 'paths':
+      return (await import('./pathsCommand.ts')).pathsCommand(command.words, terminal);
     case 'wrong':
       return refuse(command.message);
     case 'replay': {
-      const { replayFile } = await import('./replay.ts');
-      return replayFile({ ...command, terminal });
+      const { replay } = await import('./replay.ts');
+      return replay({ ...command, env: process.env, terminal, outputClosed: outputClosed.signal });
     }
     case 'chat':
       return chat(command);
@@ -58,8 +67,18 @@ async function run(command: RunCommand): Promise<number> {
   const chosen = await chooseModel(model, process.env);
   if ('problem' in chosen) return refuse(`--model ${model}: ${chosen.problem}`);
   const ask = (text: string) =>
-    recorded(record, (recording) =>
-      runTurn({ question: text, json, terminal, outputClosed: outputClosed.signal, recording, ...chosen }),
+    kept(command, (session) =>
+      recorded(record, (recording) =>
+        runTurn({
+          question: text,
+          json,
+          terminal,
+          outputClosed: outputClosed.signal,
+          recording,
+          kept: session,
+          ...chosen,
+        }),
+      ),
     );
   if (typeof question === 'string') return ask(question);
   const isPromised = question !== undefined;
@@ -68,22 +87,49 @@ async function run(command: RunCommand): Promise<number> {
     isTerminal && !isPromised ? ({ type: 'nothing', hasWaited: false } as const) : await readStandardInput(isPromised);
   if (input.type === 'refused') return refuse(`Standard input cannot be the question: ${input.reason}.`);
   if (input.type === 'text' && input.text.trim() !== '') return ask(input.text.trim());
-  if (isExplicit || isPromised) return refuse('There is no question. See turnchart --help.');
+  // a demo is nothing to keep
+  if (isExplicit || isPromised || command.session !== undefined) {
+    return refuse('There is no question. See turnchart --help.');
+  }
   introduceDemo(terminal, { hasWaited: input.type === 'nothing' && input.hasWaited });
   return ask(demoQuestion);
 }
 
-async function chat({ model, record }: Pick<ChatCommand, 'model' | 'record'>): Promise<number> {
+async function chat(command: Omit<ChatCommand, 'type'>): Promise<number> {
+  const { model, record } = command;
   const chosen = await chooseModel(model, process.env);
   if ('problem' in chosen) return refuse(`--model ${model}: ${chosen.problem}`);
   const canDraw = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
-  return recorded(record, async (recording) => {
-    const options = { chosen, root: process.cwd(), env: process.env, recording };
-    // what draws takes long to load, and nothing else wants it
-    if (canDraw) return (await import('./chat/chat.ts')).openChat(options);
-    const { chatByLines } = await import('./chat/lineChat.ts');
-    return chatByLines({ ...options, terminal, outputClosed: outputClosed.signal });
-  });
+  return kept(command, (session) =>
+    recorded(record, async (recording) => {
+      const options = { chosen, root: process.cwd(), env: process.env, recording, kept: session };
+      // what draws takes long to load, and nothing else wants it
+      if (canDraw) return (await import('./chat/chat.ts')).openChat(options);
+      const { chatByLines } = await import('./chat/lineChat.ts');
+      return chatByLines({ ...options, terminal, outputClosed: outputClosed.signal });
+    }),
+  );
+}
+
+/** With the session that is to be kept, if one is. */
+async function kept(
+  { session: name, store: file = defaultStoreFile(process.env) }: Pick<ChatCommand, 'session' | 'store'>,
+  act: (session: KeptSession | undefined) => Promise<number>,
+): Promise<number> {
+  if (name === undefined) return act(undefined);
+  try {
+    const store = await openStore(file);
+    try {
+      return await act({ name, store, file: abbreviate(file) });
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    // somebody else has the session, say
+    if (!(error instanceof StoreError)) throw error;
+    terminal.note(error.message, 'red');
+    return exitCodes.failed;
+  }
 }
 
 async function recorded(
@@ -97,11 +143,16 @@ async function recorded(
   } catch (error) {
     return refuse(`--record: ${error instanceof Error ? error.message : String(error)}`);
   }
+  let code: number;
+  let problem: string | undefined;
   try {
-    return await act(recording);
+    code = await act(recording);
   } finally {
-    await recording.close();
+    problem = recording.close();
   }
+  if (problem === undefined) return code;
+  terminal.note(`--record: ${problem}`, 'red');
+  return code === exitCodes.completed ? exitCodes.failed : code;
 }
 
 function refuse(message: string): number {

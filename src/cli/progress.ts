@@ -1,6 +1,7 @@
 import type { BudgetWarning, Diagnostic, ToolCancelled, TurnCompleted, TurnEvent } from '../events.ts';
 import type { Failure } from '../failure.ts';
 import type { ToolOutput } from '../messages.ts';
+import { recoverySource } from '../reopening.ts';
 import type { SessionSnapshot } from '../snapshot.ts';
 import { type Style, shorten, type Terminal } from './terminal.ts';
 
@@ -15,6 +16,7 @@ export class ProgressWriter {
   }
 
   take(event: TurnEvent, snapshot: SessionSnapshot): void {
+    if (event.type === 'turn.started') this.#shownState = '';
     if (event.type === 'reasoning.delta') {
       this.#reasoning += event.text;
       return;
@@ -83,9 +85,9 @@ export function describeCancelled({ started }: Pick<ToolCancelled, 'started'>): 
 
 /** What is amiss while the turn goes on. */
 export function describeWarning(event: BudgetWarning | Diagnostic): string {
-  return event.type === 'diagnostic'
-    ? `${event.source}: ${event.message}`
-    : `spent ${event.spent}, limit ${event.limit}`;
+  if (event.type === 'budget.warning') return `spent ${event.spent}, limit ${event.limit}`;
+  // that a session goes on after the end of its process is said in a whole sentence
+  return event.source === recoverySource ? event.message : `${event.source}: ${event.message}`;
 }
 
 /** What a turn took, fact by fact. */

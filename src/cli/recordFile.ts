@@ -1,11 +1,14 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs';
+import type { Unsubscribe } from '../listeners.ts';
 import type { Session } from '../session.ts';
+import { cannotMake } from './newFile.ts';
 
 /** A file that sessions are recorded into. */
 export interface RecordingFile {
-  /** Records a session from now on; it must be idle. */
-  follow(session: Pick<Session, 'record'>): void;
-  close(): Promise<void>;
+  /** Records a session from now on, or from when it rests; and the one before it no more. */
+  follow(session: Pick<Session, 'record' | 'snapshot' | 'on'>): void;
+  /** Gives the reason where the file is not whole. Where nothing was recorded, it leaves none. */
+  close(): string | undefined;
 }
 
 /**
@@ -16,14 +19,38 @@ export interface RecordingFile {
  */
 export function openRecording(file: string): RecordingFile {
   const descriptor = open(file);
-  const endings: (() => void)[] = [];
+  let end: Unsubscribe | undefined;
+  let problem: string | undefined;
+  let isEmpty = true;
+  const write = (line: string) => {
+    try {
+      isEmpty = false;
+      appendFileSync(descriptor, line);
+    } catch (error) {
+      problem = `${file} is not whole: ${error instanceof Error ? error.message : String(error)}.`;
+      throw error;
+    }
+  };
   return {
     follow(session) {
-      endings.push(session.record((entry) => writeSync(descriptor, `${JSON.stringify(entry)}\n`)));
+      // what a session says belongs to the start that was written last
+      end?.();
+      const begin = () => {
+        if (problem === undefined) end = session.record((entry) => write(`${JSON.stringify(entry)}\n`));
+      };
+      if (session.snapshot.status === 'idle') begin();
+      else {
+        end = session.on('session.idle', () => {
+          end?.();
+          begin();
+        });
+      }
     },
-    async close() {
-      for (const end of endings) end();
+    close() {
+      end?.();
       closeSync(descriptor);
+      if (isEmpty) rmSync(file);
+      return problem;
     },
   };
 }
@@ -32,9 +59,6 @@ function open(file: string): number {
   try {
     return openSync(file, 'wx');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') throw new Error(`${file} is there already; nothing is overwritten. Name another file.`);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`The recording cannot be written: ${reason}.`);
+    throw cannotMake('The recording', file, error);
   }
 }

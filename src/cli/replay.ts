@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock, waitUntil } from '../clock.ts';
 import { toWireEvent } from '../events.ts';
 import type { Host } from '../host.ts';
@@ -7,49 +8,122 @@ import { textOf } from '../messages.ts';
 import type { RecordingEntry } from '../recording.ts';
 import { snapshotOf } from '../snapshot.ts';
 import { AnswerWriter } from './answerWriter.ts';
-import { ProgressWriter } from './progress.ts';
+import { describeFailure, ProgressWriter } from './progress.ts';
 import { exitCodes } from './runTurn.ts';
+import { readStored, type StoredStart } from './sessions/storedRecording.ts';
+import { abbreviate, defaultStoreFile, findStore } from './sessions/storeFile.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ReplayOptions {
+  /** A recording, or the name of a session that is kept. */
   readonly file: string;
+  /** The file that the session is kept in; where it is given, no recording is meant. */
+  readonly store?: string;
+  /** Where the file of sessions is found, unless said otherwise. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** How many times as fast as it was. */
   readonly speed: number | 'max';
   /** Prints events as JSON lines instead of the answers. */
   readonly json: boolean;
   readonly terminal: Terminal;
+  /** Aborts when nobody reads the output any more. */
+  readonly outputClosed: AbortSignal;
   /** @default the platform's */
   readonly clock?: Clock;
 }
 
-/** Plays a recording as it was seen, and says whether the machines would go the same way today; gives the exit code. */
-export async function replayFile({ file, speed, json, terminal, clock = systemClock }: ReplayOptions): Promise<number> {
-  let recording: Recording;
+/**
+ * Plays a recording or a kept session as it was seen, and says whether the machines would go the same way today; gives
+ * the exit code.
+ */
+export async function replay(options: ReplayOptions): Promise<number> {
+  const { speed, json, terminal, outputClosed, clock = systemClock } = options;
+  let recording: Played;
   try {
-    recording = readRecording(readFileSync(file, 'utf8'));
+    recording = await read(options);
   } catch (error) {
-    terminal.note(`${file}: ${error instanceof Error ? error.message : String(error)}`, 'red');
+    terminal.note(error instanceof Error ? error.message : String(error), 'red');
     return exitCodes.wrongArguments;
   }
+  for (const line of recording.introduction) terminal.note(line);
   const player = json ? new JsonPlayer(terminal) : new Player(terminal);
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once('SIGINT', stop);
   try {
-    await play(recording, { speed, clock, signal: interrupt.signal }, (entry) => player.take(entry));
+    const signal = AbortSignal.any([interrupt.signal, outputClosed]);
+    await play(recording, { speed, clock, signal }, (entry) => player.take(entry));
   } finally {
     process.off('SIGINT', stop);
     terminal.endLine();
   }
   if (interrupt.signal.aborted) return exitCodes.cancelled;
+  if (outputClosed.aborted) return exitCodes.completed;
   return conclude(recording, terminal);
+}
+
+/** What is played. */
+interface Played {
+  /** What was taken, and what of it is not there any more. */
+  readonly introduction: readonly string[];
+  readonly entries: readonly PlayedEntry[];
+  readonly sessions: readonly Parameters<typeof findDivergence>[0][];
+  /** What is missing at its end. */
+  readonly gaps: readonly string[];
+  /** What agrees with the machines of today where all of it does. */
+  readonly compared: string;
+}
+
+type PlayedEntry = RecordingEntry | StoredStart;
+
+/** @throws Error with a line for whoever named it */
+async function read({ file, store, env }: ReplayOptions): Promise<Played> {
+  if (store === undefined && existsSync(file)) return readFile(file);
+  const kept = store ?? defaultStoreFile(env);
+  const place = abbreviate(kept);
+  const sessions = await findStore(kept);
+  const stored = await (sessions && readStored(sessions, file));
+  await sessions?.close();
+  if (stored === undefined) {
+    const what = store === undefined ? 'no such file, and no session of that name' : 'no session of that name';
+    throw new Error(`${file}: there is ${what} in ${place}.`);
+  }
+  const { trimmedTurns, isUnfinished } = stored;
+  return {
+    ...stored,
+    introduction: [
+      `The session "${file}" of ${place}:`,
+      ...(trimmedTurns === 0 ? [] : [`The journal of its first ${countTurns(trimmedTurns)} was trimmed.`]),
+    ],
+    gaps: isUnfinished ? ['Its last turn has not ended.'] : [],
+    compared: 'every effect is as it was',
+  };
+}
+
+function readFile(file: string): Played {
+  let recording: Recording;
+  try {
+    recording = readRecording(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  return {
+    ...recording,
+    introduction: [`The recording ${file}:`],
+    gaps: recording.isTorn ? ['The last line is cut off, as by a process that was killed: it was left out.'] : [],
+    compared: 'every effect and every event is as it was',
+  };
+}
+
+function countTurns(count: number): string {
+  return count === 1 ? 'turn' : `${count} turns`;
 }
 
 interface Pace extends Required<Pick<ReplayOptions, 'speed' | 'clock'>> {
   readonly signal: AbortSignal;
 }
 
-async function play({ entries }: Recording, pace: Pace, show: (entry: RecordingEntry) => void): Promise<void> {
+async function play({ entries }: Played, pace: Pace, show: (entry: PlayedEntry) => void): Promise<void> {
   let last: number | undefined;
   for (const entry of entries) {
     const at = entry.type === 'event' ? entry.event.at : entry.at;
@@ -63,7 +137,9 @@ async function play({ entries }: Recording, pace: Pace, show: (entry: RecordingE
 
 /** Waits as long as it took, at that speed; or until the signal aborts. */
 function pause(tookMs: number, { speed, clock, signal }: Pace): Promise<void> | undefined {
-  if (tookMs <= 0 || speed === 'max') return undefined;
+  // whoever stops it or reads it has a turn, too
+  if (speed === 'max') return setImmediate();
+  if (tookMs <= 0) return undefined;
   return new Promise((resolve) => {
     const timer = waitUntil(clock, clock.now() + tookMs / speed, () => {
       signal.removeEventListener('abort', stop);
@@ -77,15 +153,19 @@ function pause(tookMs: number, { speed, clock, signal }: Pace): Promise<void> | 
   });
 }
 
-function conclude({ sessions, isTorn }: Recording, terminal: Terminal): number {
-  if (isTorn) terminal.note('The last line is cut off, as by a process that was killed: it was left out.', 'yellow');
+function conclude({ sessions, gaps, compared }: Played, terminal: Terminal): number {
+  for (const gap of gaps) terminal.note(gap, 'yellow');
+  if (sessions.every(({ rows }) => rows.length === 0)) {
+    terminal.note('There is nothing to play.');
+    return exitCodes.completed;
+  }
   for (const session of sessions) {
     const divergence = findDivergence(session);
     if (divergence === undefined) continue;
     terminal.note(`The machines go another way today. ${divergence}`, 'red');
     return exitCodes.failed;
   }
-  terminal.note('The machines go the same way today: every effect and every event is as it was.', 'green');
+  terminal.note(`The machines go the same way today: ${compared}.`, 'green');
   return exitCodes.completed;
 }
 
@@ -96,7 +176,7 @@ class JsonPlayer {
     this.#terminal = terminal;
   }
 
-  take(entry: RecordingEntry): void {
+  take(entry: PlayedEntry): void {
     if (entry.type === 'event') this.#terminal.write(`${JSON.stringify(toWireEvent(entry.event))}\n`);
   }
 }
@@ -114,14 +194,13 @@ class Player {
     this.#progress = new ProgressWriter(terminal);
   }
 
-  take(entry: RecordingEntry): void {
+  take(entry: PlayedEntry): void {
     switch (entry.type) {
       case 'session': {
-        const { at, agent, model, sessionId, input } = entry;
+        const { at, agent, sessionId, input } = entry;
+        const who = 'model' in entry ? `${agent} with ${entry.model.provider}/${entry.model.modelId}` : agent;
         const said = input.history.length === 0 ? '' : `, after ${input.history.length} messages`;
-        this.#terminal.note(
-          `${sessionId} of ${agent} with ${model.provider}/${model.modelId}, ${new Date(at).toISOString()}${said}`,
-        );
+        this.#terminal.note(`${sessionId} of ${who}, ${new Date(at).toISOString()}${said}`);
         this.#host = openRecorded(entry);
         this.#answer = new AnswerWriter(this.#terminal);
         this.#progress = new ProgressWriter(this.#terminal);
@@ -138,6 +217,8 @@ class Player {
       case 'event':
         this.#answer.take(entry.event);
         if (this.#host !== undefined) this.#progress.take(entry.event, snapshotOf(this.#host));
+        if (entry.event.type === 'turn.failed') this.#terminal.note(describeFailure(entry.event.failure), 'red');
+        if (entry.event.type === 'turn.cancelled') this.#terminal.note('cancelled', 'yellow');
     }
   }
 }

@@ -1,11 +1,15 @@
 import { type TurnEvent, toWireEvent } from '../events.ts';
 import { createAgent } from '../index.ts';
+import { textOf } from '../messages.ts';
 import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { Turn } from '../turn.ts';
 import { AnswerWriter } from './answerWriter.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import type { RecordingFile } from './recordFile.ts';
+import { introduceSession, type KeptSession } from './sessions/keptSession.ts';
+import { lastTurns } from './sessions/lastTurns.ts';
+import { explainRecovery, findUnfinished, type Unfinished } from './sessions/unfinished.ts';
 import type { Terminal } from './terminal.ts';
 import { commandLineTools } from './tools/commandLineTools.ts';
 
@@ -25,49 +29,91 @@ export interface RunTurnOptions {
   readonly notice: string;
   /** What the session is recorded into. */
   readonly recording?: RecordingFile | undefined;
+  /** Where the session is kept, and goes on from. @default nowhere */
+  readonly kept?: KeptSession | undefined;
 }
 
-/** Runs one turn and shows it; gives the exit code. */
+/**
+ * Runs one turn and shows it; gives the exit code. In a session that is kept, what was unfinished is finished first.
+ *
+ * @throws StoreError where the session cannot be gone on with: another process has it, say
+ */
 export async function runTurn({ question, json, terminal, outputClosed, ...options }: RunTurnOptions): Promise<number> {
-  const { model, isSimulated, notice, recording } = options;
-  const agent = createAgent({
-    name: 'turnchart',
-    model,
-    tools: commandLineTools({ root: process.cwd(), isLocal: isSimulated }),
-  });
-  const session = agent.session();
-  recording?.follow(session);
+  const { model, isSimulated, notice, recording, kept } = options;
+  let turn: Turn | undefined;
+  const tools = commandLineTools({ root: process.cwd(), isLocal: isSimulated });
+  const agent = createAgent({ name: 'turnchart', model, tools, ...(kept !== undefined && { store: kept.store }) });
+  const session = agent.session(kept === undefined ? {} : { id: kept.name, resume: 'manual' });
   if (json) session.on('*', (event) => terminal.write(`${JSON.stringify(toWireEvent(event))}\n`));
-  else show(session, terminal, notice);
+  else {
+    terminal.note(notice);
+    if (kept !== undefined) {
+      const { all } = lastTurns(session.messages);
+      terminal.note(introduceSession(kept, { shown: 0, all }, session.snapshot.status));
+    }
+    const unfinished = kept && (await findUnfinished(session, tools, Date.now()));
+    show(session, terminal, { unfinished, isAsked: (turnId) => turnId === turn?.id });
+  }
   // a tool that only waits holds no handle, and without one the process would end in the middle of the turn
   const alive = setInterval(() => undefined, 2 ** 30);
-  const turn = session.send(question);
-  const stopListening = cancelOnInterrupt(turn, terminal);
-  outputClosed.addEventListener('abort', () => turn.cancel('output closed'), { once: true });
+  let isStopped = false;
+  const cancel = (reason: string) => {
+    isStopped = true;
+    for (const each of session.turns) each.cancel(reason);
+  };
+  const stopListening = onInterrupt(() => cancel('Ctrl-C'), terminal);
+  outputClosed.addEventListener('abort', () => cancel('output closed'), { once: true });
   try {
-    const outcome = await turn.outcome;
-    if (outcome.status === 'completed') return exitCodes.completed;
-    if (outcome.status === 'failed') {
-      terminal.note(describeFailure(outcome.failure), 'red');
-      return exitCodes.failed;
+    if (kept !== undefined) await finishUnfinished(session, terminal);
+    // it could not be kept, which was said
+    if (session.snapshot.status === 'closed') return exitCodes.failed;
+    if (!isStopped) {
+      recording?.follow(session);
+      turn = session.send(question);
+      const outcome = await turn.outcome;
+      if (outcome.status === 'completed') return exitCodes.completed;
+      if (outcome.status === 'failed') {
+        terminal.note(describeFailure(outcome.failure), 'red');
+        return exitCodes.failed;
+      }
     }
     if (outputClosed.aborted) return exitCodes.completed;
     terminal.note('cancelled', 'yellow');
     return exitCodes.cancelled;
   } finally {
     stopListening();
-    await session.close();
-    await agent.close();
-    clearInterval(alive);
+    try {
+      await session.close();
+      await agent.close();
+    } finally {
+      clearInterval(alive);
+    }
   }
 }
 
-function show(session: Session, terminal: Terminal, notice: string): void {
-  terminal.note(notice);
+async function finishUnfinished(session: Session, terminal: Terminal): Promise<void> {
+  const { turns } = session;
+  session.resume();
+  for (const { outcome } of turns) {
+    const ended = await outcome;
+    if (ended.status === 'failed') terminal.note(describeFailure(ended.failure), 'red');
+  }
+}
+
+interface Shown {
+  /** What the session goes on with first. */
+  readonly unfinished: Unfinished | undefined;
+  /** Whether a turn is that of the question, whose answer alone is for standard output. */
+  readonly isAsked: (turnId: string | undefined) => boolean;
+}
+
+function show(session: Session, terminal: Terminal, { unfinished, isAsked }: Shown): void {
   const answer = new AnswerWriter(terminal);
   const progress = new ProgressWriter(terminal);
-  session.on('*', (event: TurnEvent) => {
-    answer.take(event);
+  session.on('*', (told: TurnEvent) => {
+    const event = explainRecovery(told, unfinished);
+    if (isAsked(event.turnId)) answer.take(event);
+    else if (event.type === 'message.completed') terminal.note(`  ${textOf(event.message).trim()}`);
     progress.take(event, session.snapshot);
   });
 }
@@ -75,13 +121,13 @@ function show(session: Session, terminal: Terminal, notice: string): void {
 /** npm hands on an interrupt that the terminal has sent to all of its processes already: two in a moment are one. */
 export const sameInterruptMs = 250;
 
-/** The first Ctrl-C cancels the turn, the second one quits. */
-function cancelOnInterrupt(turn: Turn<undefined>, terminal: Terminal): () => void {
+/** The first Ctrl-C cancels, the second one quits. */
+function onInterrupt(cancel: () => void, terminal: Terminal): () => void {
   let firstAt: number | undefined;
   const interrupt = () => {
     if (firstAt === undefined) {
       firstAt = performance.now();
-      turn.cancel('Ctrl-C');
+      cancel();
     } else if (performance.now() - firstAt > sameInterruptMs) {
       terminal.endLine();
       process.exit(exitCodes.cancelled);

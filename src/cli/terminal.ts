@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 export type Style = Parameters<typeof styleText>[0];
 
 /** A stream of the process, a terminal or not. */
-export type Output = NodeJS.WritableStream & Pick<WriteStream, 'isTTY'>;
+export type Output = NodeJS.WritableStream & Pick<WriteStream, 'isTTY'> & Partial<Pick<WriteStream, 'columns'>>;
 
 /** Where the command line writes: the answer on one stream, everything about it on the other. */
 export class Terminal {
@@ -19,6 +19,11 @@ export class Terminal {
 
   get isInteractive(): boolean {
     return this.#stdout.isTTY === true;
+  }
+
+  /** How many characters fit into a line of standard output; in a pipe, all do. */
+  get columns(): number {
+    return (this.isInteractive ? this.#stdout.columns : undefined) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Writes to standard output as it is. */

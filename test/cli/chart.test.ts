@@ -1,29 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { toMermaid, toStatelyJson, toSvg } from 'turnchart/inspection';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type PrintChartOptions, printChart } from '../../src/cli/chart.ts';
-import { Terminal } from '../../src/cli/terminal.ts';
 import { sessionMachine } from '../../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../src/machines/turnMachine.ts';
+import { captured } from './captured.ts';
 import { turnchart } from './turnchart.ts';
 
-class Sink extends Writable {
-  readonly isTTY: boolean = false;
-  text = '';
-  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function print(options: Omit<PrintChartOptions, 'terminal'>) {
-  const [stdout, stderr] = [new Sink(), new Sink()];
-  const code = await printChart({ ...options, terminal: new Terminal(stdout, stderr) });
-  return { code, stdout: stdout.text, stderr: stderr.text };
+function print(options: Omit<PrintChartOptions, 'terminal'>) {
+  return captured((terminal) => printChart({ ...options, terminal }));
 }
 
 describe('turnchart chart', () => {
@@ -160,7 +148,8 @@ describe('turnchart chart', () => {
   });
 });
 
-describe('turnchart chart', () => {
+// processes start slowly where many tests run beside each other
+describe('turnchart chart', { timeout: 30_000 }, () => {
   test('prints a chart', async () => {
     const { code, stdout } = await turnchart(['chart', 'turn', '--collapsed', '1', '--direction', 'left-to-right']);
     expect(code).toBe(0);

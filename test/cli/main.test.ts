@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WireEvent } from '../../src/events.ts';
-import { Turnchart, turnchart } from './turnchart.ts';
+import { type Ended, inShell, Turnchart, turnchart } from './turnchart.ts';
 
 // Processes start slowly where many tests run beside each other.
 const timeout = 30_000;
@@ -28,6 +25,16 @@ function readEvents(stdout: string): readonly WireEvent[] {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+/** A line of shell where no file can grow, in a folder of its own. */
+async function onFullDisk(line: string): Promise<Ended> {
+  const folder = mkdtempSync(join(tmpdir(), 'turnchart-full-'));
+  try {
+    return await inShell(`ulimit -f 0; ${line}`, { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Durable events have a number each, without gaps; ephemeral ones carry that of the durable one before. */
@@ -166,15 +173,26 @@ describe.concurrent('turnchart without a question', { timeout }, () => {
     ['is closed', '<&-'],
     ['is /dev/null', '</dev/null'],
   ])('runs the demo where standard input %s', async (_case, redirection) => {
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-    const command = `"${process.execPath}" --conditions=turnchart-source "${main}" ${redirection}`;
-    const shell = spawn('sh', ['-c', command], { cwd, stdio: ['pipe', 'pipe', 'ignore'] });
-    let stdout = '';
-    shell.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    const [code] = await once(shell, 'close');
-    expect({ code, stdout }).toEqual({ code: 0, stdout: demoAnswer });
+    expect(await inShell(`turnchart ${redirection}`, { cwd })).toMatchObject({ code: 0, stdout: demoAnswer });
+  });
+});
+
+describe.concurrent('turnchart on a disk that takes nothing more', { timeout }, () => {
+  test('says in one line that the answer cannot be written', async () => {
+    const { code, stderr } = await onFullDisk(`turnchart "what is 2+2?" >answer.txt`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\nStandard output cannot be written: E[A-Z]+: .*\.\n$/);
+  });
+
+  test('answers, and says that the recording is not whole', async () => {
+    const { code, stdout, stderr } = await onFullDisk(`turnchart --record run.jsonl "what is 2+2?"`);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '2+2 = 4.\n' });
+    expect(stderr).toMatch(/\n--record: run\.jsonl is not whole: E[A-Z]+: .*\.\n$/);
+  });
+
+  test('answers where what is told beside it goes nowhere', async () => {
+    const { code, stdout } = await onFullDisk(`turnchart "what is 2+2?" 2>notes.log`);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '2+2 = 4.\n' });
   });
 });
 

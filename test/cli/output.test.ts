@@ -36,12 +36,12 @@ function delta(text: string): TurnEvent {
   return { ...envelope, ...place, type: 'message.delta', text };
 }
 
-function completed(phase: 'commentary' | 'final_answer'): TurnEvent {
+function completed(phase: 'commentary' | 'final_answer', text = ''): TurnEvent {
   return {
     ...envelope,
     ...place,
     type: 'message.completed',
-    message: { role: 'assistant', id: 'm', content: [] },
+    message: { role: 'assistant', id: 'm', content: [{ type: 'text', text }] },
     phase,
   };
 }
@@ -62,6 +62,13 @@ describe('the answer in a pipe', () => {
     expect(answer(delta('one\ntw'), delta('o'), completed('final_answer'))).toBe('one\ntwo\n');
     expect(answer(delta('one\n'), completed('final_answer'))).toBe('one\n');
     expect(answer(completed('final_answer'))).toBe('');
+  });
+
+  test('is all of the message where that comes without its deltas', () => {
+    const whole = completed('final_answer', 'One.');
+    expect(answer(whole)).toBe('One.\n');
+    const next: TurnEvent = { ...envelope, ...place, type: 'message.started' };
+    expect(answer(next, delta('One.'), whole, next, whole)).toBe('One.\nOne.\n');
   });
 
   test('has neither comments between tool calls nor what was superseded', () => {

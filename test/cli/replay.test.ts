@@ -1,14 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openRecording } from '../../src/cli/recordFile.ts';
-import { type ReplayOptions, replayFile } from '../../src/cli/replay.ts';
-import { Terminal } from '../../src/cli/terminal.ts';
-import { createAgent } from '../../src/index.ts';
+import { type ReplayOptions, replay } from '../../src/cli/replay.ts';
+import { createFailure } from '../../src/failure.ts';
+import { createAgent, type Turn } from '../../src/index.ts';
 import { readRecording } from '../../src/inspection/index.ts';
-import { SimulatedClock, scriptedModel } from '../../src/testing/index.ts';
+import { type Script, SimulatedClock, scriptedModel } from '../../src/testing/index.ts';
+import { captured } from './captured.ts';
 import { turnchart } from './turnchart.ts';
 
 let folder = '';
@@ -23,32 +23,26 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-async function recordTurn(): Promise<void> {
+async function recordTurn(
+  script: Script = { reasoning: 'Hm.', text: ['Fine, ', 'thanks.'] },
+  act: (turn: Turn) => void = () => undefined,
+): Promise<void> {
   const recording = openRecording(file);
-  const agent = createAgent({
-    name: 'test',
-    model: scriptedModel([{ reasoning: 'Hm.', text: ['Fine, ', 'thanks.'] }]),
-  });
+  const agent = createAgent({ name: 'test', model: scriptedModel([script]) });
   const session = agent.session({ id: 's' });
   recording.follow(session);
-  await session.send('How are you?').outcome;
+  const turn = session.send('How are you?');
+  act(turn);
+  await turn.outcome;
   await session.close();
-  await recording.close();
+  recording.close();
 }
 
-class Shown extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function replay(options: Partial<ReplayOptions> = {}) {
-  const [stdout, stderr] = [new Shown(), new Shown()];
-  const terminal = new Terminal(Object.assign(stdout, { isTTY: false }), Object.assign(stderr, { isTTY: false }));
-  const code = await replayFile({ file, speed: 'max', json: false, terminal, ...options });
-  return { code, stdout: stdout.text, stderr: stderr.text };
+function play(options: Partial<ReplayOptions> = {}) {
+  const outputClosed = new AbortController().signal;
+  return captured((terminal) =>
+    replay({ file, speed: 'max', json: false, env: {}, terminal, outputClosed, ...options }),
+  );
 }
 
 describe('a recording on disk', () => {
@@ -64,13 +58,24 @@ describe('a recording on disk', () => {
     );
     expect(types.at(-1)).toBe('message.delta');
     await session.close();
-    await recording.close();
+    recording.close();
   });
 
   it('overwrites nothing', async () => {
     writeFileSync(file, 'dear diary');
     expect(() => openRecording(file)).toThrow(`${file} is there already; nothing is overwritten. Name another file.`);
     expect(readFileSync(file, 'utf8')).toBe('dear diary');
+  });
+
+  it('has one session at a time', async () => {
+    const recording = openRecording(file);
+    const agent = createAgent({ model: scriptedModel(['One.', 'Two.']) });
+    const [before, after] = [agent.session(), agent.session()];
+    recording.follow(before);
+    recording.follow(after);
+    await before.send('Count').outcome;
+    recording.close();
+    expect(readRecording(readFileSync(file, 'utf8')).entries.map(({ type }) => type)).toEqual(['session', 'session']);
   });
 
   it('says why a file cannot be made', () => {
@@ -81,19 +86,48 @@ describe('a recording on disk', () => {
 describe('turnchart replay', () => {
   it('shows who asked what, and the answer', async () => {
     await recordTurn();
-    const { code, stdout, stderr } = await replay();
+    const { code, stdout, stderr } = await play();
     expect(code).toBe(0);
     expect(stdout).toBe('Fine, thanks.\n');
     expect(stderr).toMatch(
-      /^s of test with scripted\/script, \d{4}-.*Z\n> How are you\?\n\[callingModel \(step 1\)\]\n/,
+      /^The recording .*run\.jsonl:\ns of test with scripted\/script, \d{4}-.*Z\n> How are you\?\n\[callingModel \(step 1\)\]\n/,
     );
     expect(stderr).toContain('reasoning: Hm.');
     expect(stderr).toMatch(/The machines go the same way today: every effect and every event is as it was\.\n$/);
   });
 
+  it('says that a turn failed, or was cancelled, as the run did', async () => {
+    const failure = createFailure({ type: 'auth', message: 'Who are you?' });
+    await recordTurn({ failure });
+    expect(await play()).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^failed: Who are you\? \(auth\) Check the key of the model\.$/m),
+    });
+    rmSync(file);
+    await recordTurn({ hangs: true }, (turn) => turn.cancel());
+    expect(await play()).toMatchObject({ code: 0, stderr: expect.stringMatching(/^cancelled$/m) });
+  });
+
+  it.each(['max', 0.001] as const)('ends at speed %s when nobody reads it any more', async (speed) => {
+    await recordTurn();
+    // a day between the entries
+    let at = 0;
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace(/"at":\d+/g, () => {
+        at += 86_400_000;
+        return `"at":${at}`;
+      }),
+    );
+    const reader = new AbortController();
+    const replayed = play({ speed, clock: new SimulatedClock(), outputClosed: reader.signal });
+    setImmediate(() => reader.abort());
+    expect(await replayed).toMatchObject({ code: 0, stdout: '' });
+  });
+
   it('gives the events as JSON lines', async () => {
     await recordTurn();
-    const { stdout } = await replay({ json: true });
+    const { stdout } = await play({ json: true });
     const types = stdout
       .trim()
       .split('\n')
@@ -113,7 +147,7 @@ describe('turnchart replay', () => {
     writeFileSync(file, later);
     const clock = new SimulatedClock();
     let hasEnded = false;
-    const replayed = replay({ speed: 4, clock }).finally(() => {
+    const replayed = play({ speed: 4, clock }).finally(() => {
       hasEnded = true;
     });
     await clock.advance(14_999);
@@ -125,7 +159,7 @@ describe('turnchart replay', () => {
   it('fails where the machines would go another way, and says where', async () => {
     await recordTurn();
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"stopReason":"end_turn"', '"stopReason":"refusal"'));
-    const { code, stderr } = await replay();
+    const { code, stderr } = await play();
     expect(code).toBe(1);
     expect(stderr).toMatch(/The machines go another way today\. Event \d+: it was .*refusal/);
   });
@@ -133,21 +167,21 @@ describe('turnchart replay', () => {
   it('plays what a killed process left, and says that the end is cut', async () => {
     await recordTurn();
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, -30));
-    const { code, stdout, stderr } = await replay();
+    const { code, stdout, stderr } = await play();
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Fine, thanks.\n' });
     expect(stderr).toContain('The last line is cut off');
   });
 
   it('says what is wrong with a file that is no recording, or is not there', async () => {
-    expect((await replay()).stderr).toMatch(/ENOENT/);
+    expect((await play()).stderr).toMatch(/run\.jsonl: there is no such file, and no session of that name in /);
     writeFileSync(file, 'hello\nyou\n');
-    const { code, stderr } = await replay();
+    const { code, stderr } = await play();
     expect(code).toBe(2);
     expect(stderr).toBe(`${file}: Line 1 of the recording is no JSON object.\n`);
   });
 });
 
-describe('the command line', () => {
+describe('the command line', { timeout: 30_000 }, () => {
   it('records a run, which replay then shows', async () => {
     const ran = await turnchart(['--record', file, 'what is 6*7?']);
     expect(ran.code).toBe(0);

@@ -58,3 +58,20 @@ export function turnchart(
   running.process.stdin.end(input);
   return running.ended;
 }
+
+/** Runs a line of shell, in which `turnchart` is the command line. */
+export async function inShell(
+  line: string,
+  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+): Promise<Ended> {
+  const command = `"${process.execPath}" --conditions=turnchart-source "${main}"`;
+  const shell = spawn('sh', ['-c', line.replace('turnchart', command)], { stdio: 'pipe', ...options });
+  const ended = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    shell[stream].setEncoding('utf8').on('data', (text: string) => {
+      ended[stream] += text;
+    });
+  }
+  const [code] = await once(shell, 'close');
+  return { code, ...ended };
+}

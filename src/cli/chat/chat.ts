@@ -1,8 +1,11 @@
 import { exitCodes } from '../runTurn.ts';
+import { introduceSession, type KeptSession } from '../sessions/keptSession.ts';
+import { lastTurns } from '../sessions/lastTurns.ts';
 import { readVersion } from '../version.ts';
 import { type CommandContext, readInput, runCommand } from './commands.ts';
 import { Conversation, type ConversationOptions, introduce } from './conversation.ts';
 import { Interrupts, patienceMs } from './interrupts.ts';
+import { pastBlocks } from './pastBlocks.ts';
 import { Screen } from './screen.ts';
 import { Status } from './status.ts';
 import { createTheme } from './theme.ts';
@@ -19,7 +22,7 @@ const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
  * @throws whatever broke it, after that
  */
 export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): Promise<number> {
-  const { chosen, env } = options;
+  const { chosen, env, kept } = options;
   const transcript = new Transcript();
   const status = new Status();
   const waiting = new WaitingMessages();
@@ -39,7 +42,7 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     blocks: () => transcript.blocks,
     waiting: () => waiting.all,
     status: () => status.describe(conversation.session.snapshot, Date.now()),
-    footer: () => `${conversation.chosen.name} · /help shows what can be typed`,
+    footer: () => [conversation.chosen.name, ...(kept ? [kept.name] : []), '/help shows what can be typed'].join(' · '),
     hint: () => (interrupts.isPending(performance.now()) ? 'Ctrl-C again quits' : undefined),
     onSubmit: submit,
     onInterrupt: interrupt,
@@ -54,12 +57,25 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     env,
     say,
     queue: (text) => {
+      if (!canSend()) return;
       const { isIdle } = conversation;
       const { id: turnId } = conversation.send(text);
       if (!isIdle) waiting.add({ type: 'queued', text, turnId });
     },
     quit: () => ended.resolve(exitCodes.completed),
   };
+
+  async function showPast(session: KeptSession): Promise<void> {
+    const past = lastTurns(conversation.session.messages);
+    transcript.note(introduceSession(session, past, conversation.session.snapshot.status), 'quiet');
+    transcript.add(pastBlocks(past.messages));
+    const unfinished = await conversation.findUnfinished();
+    for (const event of unfinished?.events ?? []) {
+      transcript.take(event);
+      status.take(event);
+    }
+    for (const queued of conversation.queued) waiting.add(queued);
+  }
 
   function submit(text: string): void {
     interrupts.forget();
@@ -79,6 +95,7 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
   }
 
   function deliver(message: string): void {
+    if (!canSend()) return;
     if (conversation.isIdle) {
       conversation.send(message);
     } else {
@@ -86,6 +103,14 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
       waiting.add({ type: 'steering', text: message });
     }
     screen.update();
+  }
+
+  /** Says so where it cannot. */
+  function canSend(): boolean {
+    if (conversation.isClosed) {
+      say('The session is closed. Start the chat again to go on with what is kept of it.', 'problem');
+    }
+    return !conversation.isClosed;
   }
 
   function interrupt(): void {
@@ -110,8 +135,15 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
   try {
     transcript.note(`Turnchart ${readVersion()}`, 'title');
     transcript.note(introduce(chosen, env), 'quiet');
+    if (kept !== undefined) await showPast(kept);
     screen.start();
+    conversation.goOn();
     const code = await ended.promise;
+    if (kept !== undefined && endsFromOutside(code) && !conversation.isIdle) {
+      // the turn is not cancelled but left as it is, to be gone on with
+      await screen.close();
+      process.exit(code);
+    }
     // so that the conversation shows how its last turn ended
     await conversation.close();
     await screen.close();
@@ -121,6 +153,11 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     await conversation.close();
     stopWatching();
   }
+}
+
+/** Whether the terminal or the machine ended the chat, rather than whoever typed. */
+function endsFromOutside(code: number): boolean {
+  return code === signals.SIGHUP || code === signals.SIGTERM;
 }
 
 /** Follows what ends the chat from outside: signals, errors that nobody caught, a terminal that is gone. */

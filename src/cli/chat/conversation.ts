@@ -1,11 +1,15 @@
 import type { TurnEvent } from '../../events.ts';
 import { type Agent, createAgent } from '../../index.ts';
+import { textOf } from '../../messages.ts';
 import type { Session } from '../../session.ts';
 import type { AnyTool } from '../../tool.ts';
 import type { Turn } from '../../turn.ts';
 import { type ChosenModel, chooseModel, type Environment, hintAtKeys } from '../model.ts';
 import type { RecordingFile } from '../recordFile.ts';
+import type { KeptSession } from '../sessions/keptSession.ts';
+import { explainRecovery, findUnfinished, type Unfinished } from '../sessions/unfinished.ts';
 import { commandLineTools } from '../tools/commandLineTools.ts';
+import type { WaitingMessage } from './waiting.ts';
 
 export interface ConversationOptions {
   readonly chosen: ChosenModel;
@@ -15,6 +19,8 @@ export interface ConversationOptions {
   readonly env: Environment;
   /** What every session is recorded into. */
   readonly recording?: RecordingFile | undefined;
+  /** Where the session is kept, and goes on from. @default nowhere */
+  readonly kept?: KeptSession | undefined;
   readonly onEvent: (event: TurnEvent) => void;
 }
 
@@ -27,11 +33,14 @@ export function introduce({ notice, isSimulated }: ChosenModel, env: Environment
 /** A session whose model can be changed: the one after it goes on with its messages, under its id. */
 export class Conversation {
   readonly #options: ConversationOptions;
+  #unfinished: Unfinished | undefined;
   #current: { readonly chosen: ChosenModel; readonly agent: Agent; readonly session: Session };
 
+  /** @throws StoreError where the session cannot be gone on with: another process has it, say */
   constructor(options: ConversationOptions) {
     this.#options = options;
-    this.#current = this.#open(options.chosen, {});
+    const { chosen, kept } = options;
+    this.#current = this.#open(chosen, kept === undefined ? {} : { id: kept.name, resume: 'manual' });
   }
 
   get chosen(): ChosenModel {
@@ -50,6 +59,28 @@ export class Conversation {
     return this.session.snapshot.status !== 'inTurn';
   }
 
+  /** Nothing can be said any more: the session is closed, or could not be kept. */
+  get isClosed(): boolean {
+    return this.session.snapshot.status === 'closed';
+  }
+
+  /** What the session was at when its process ended, if it did not rest; it waits for `goOn()`. */
+  async findUnfinished(): Promise<Unfinished | undefined> {
+    this.#unfinished = await findUnfinished(this.session, this.tools, Date.now());
+    return this.#unfinished;
+  }
+
+  /** Goes on with the turn that was unfinished; the event about it says what was found. */
+  goOn(): void {
+    this.session.resume();
+  }
+
+  /** The messages that wait behind the running turn. */
+  get queued(): readonly WaitingMessage[] {
+    const [, ...waiting] = this.session.actor.getSnapshot().context.queue;
+    return waiting.map(({ turnId, message }) => ({ type: 'queued', text: textOf(message), turnId }));
+  }
+
   /** Begins a turn, or queues it behind those that are there. */
   send(text: string): Turn {
     return this.session.send(text);
@@ -62,8 +93,15 @@ export class Conversation {
     // a turn may have begun while the model was loaded
     if (!this.isIdle) return 'a turn has begun; cancel it first, or wait for its end.';
     const { session, agent } = this.#current;
-    this.#current = this.#open(chosen, { id: session.id, messages: session.messages });
-    await session.close();
+    const { id, messages } = session;
+    if (this.#options.kept === undefined) {
+      this.#current = this.#open(chosen, { id, messages });
+      await session.close();
+    } else {
+      // it is open once at a time, and has its messages in the store
+      await session.close();
+      this.#current = this.#open(chosen, { id });
+    }
     await agent.close();
     return undefined;
   }
@@ -75,10 +113,16 @@ export class Conversation {
   }
 
   #open(chosen: ChosenModel, past: Parameters<Agent['session']>[0]) {
-    const agent = createAgent({ name: 'turnchart', model: chosen.model, tools: this.#toolsFor(chosen) });
+    const { kept, recording, onEvent } = this.#options;
+    const agent = createAgent({
+      name: 'turnchart',
+      model: chosen.model,
+      tools: this.#toolsFor(chosen),
+      ...(kept !== undefined && { store: kept.store }),
+    });
     const session = agent.session(past);
-    this.#options.recording?.follow(session);
-    session.on('*', this.#options.onEvent);
+    recording?.follow(session);
+    session.on('*', (event) => onEvent(explainRecovery(event, this.#unfinished)));
     return { chosen, agent, session };
   }
 

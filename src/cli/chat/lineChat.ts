@@ -1,11 +1,16 @@
 import { createInterface } from 'node:readline';
+import { textOf } from '../../messages.ts';
 import type { Turn } from '../../turn.ts';
 import { AnswerWriter } from '../answerWriter.ts';
 import { describeFailure, ProgressWriter } from '../progress.ts';
 import { exitCodes, sameInterruptMs } from '../runTurn.ts';
-import type { Terminal } from '../terminal.ts';
+import { introduceSession, type KeptSession } from '../sessions/keptSession.ts';
+import { lastTurns } from '../sessions/lastTurns.ts';
+import { shorten, type Terminal } from '../terminal.ts';
 import { type CommandContext, readInput, runCommand } from './commands.ts';
 import { Conversation, type ConversationOptions, introduce } from './conversation.ts';
+import { pastBlocks } from './pastBlocks.ts';
+import type { Block } from './transcript.ts';
 
 export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent'> {
   readonly terminal: Terminal;
@@ -35,6 +40,8 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
     prompt: '> ',
     ...(isTyped && { output: process.stdout }),
   });
+  // from now on, or what comes while an unfinished turn goes on would be lost
+  const read = lines[Symbol.asyncIterator]();
   const messages: string[] = [];
   let code: number = exitCodes.completed;
   let isOver = false;
@@ -67,13 +74,17 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
     terminal.note(introduce(options.chosen, options.env));
-    if (isTyped) lines.prompt();
-    for await (const line of lines) {
+    if (options.kept !== undefined) code = await goOn(conversation, options.kept, terminal);
+    if (isTyped && !isOver) lines.prompt();
+    for await (const line of read) {
+      if (isOver) break;
       const input = readInput(line);
       if ('command' in input) await runCommand(input.command, input.argument, context);
       else if (input.message !== '') messages.push(input.message);
       for (let message = messages.shift(); message !== undefined && !isOver; message = messages.shift()) {
         code = await finish(conversation.send(message), terminal);
+        // it could not be kept, which was said
+        if (conversation.isClosed) quit();
       }
       if (isOver) break;
       if (isTyped) lines.prompt();
@@ -87,6 +98,28 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
     process.stdin.destroy();
     await conversation.close();
   }
+}
+
+/** Shows where a kept session stands, and goes on with the turns that it was at; gives the exit code of the last. */
+async function goOn(conversation: Conversation, kept: KeptSession, terminal: Terminal): Promise<number> {
+  const past = lastTurns(conversation.session.messages);
+  terminal.note(introduceSession(kept, past, conversation.session.snapshot.status));
+  for (const block of pastBlocks(past.messages)) noteBlock(block, terminal);
+  const unfinished = await conversation.findUnfinished();
+  for (const event of unfinished?.events ?? []) {
+    if (event.type === 'message.added') terminal.note(`> ${shorten(textOf(event.message).trim())}`);
+  }
+  const { turns } = conversation.session;
+  conversation.goOn();
+  let code: number = exitCodes.completed;
+  for (const turn of turns) code = await finish(turn, terminal);
+  return code;
+}
+
+/** What was said before, a line each; the answers of this process are the only ones on standard output. */
+function noteBlock(block: Block, terminal: Terminal): void {
+  if (block.type !== 'user' && block.type !== 'answer' && block.type !== 'note') return;
+  terminal.note(`${block.type === 'user' ? '> ' : '  '}${shorten(block.text.trim())}`);
 }
 
 async function finish(turn: Turn, terminal: Terminal): Promise<number> {

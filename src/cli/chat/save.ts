@@ -1,21 +1,21 @@
 import { writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { type AssistantPart, type Message, type ToolResultPart, textOf } from '../../messages.ts';
+import { cannotMake } from '../newFile.ts';
 import { showOutput } from '../progress.ts';
 
 /**
- * Writes a conversation into a new file: its messages as JSON where the name ends with `.json`, otherwise Markdown.
+ * Writes a conversation into a new file: its messages as JSON where the name ends with `.json`, otherwise Markdown. As
+ * the prompt completes `~/`, that is the home directory here too.
  *
  * @throws Error with one line for whoever named the file, where it is there already or cannot be made
  */
 export function saveConversation(file: string, messages: readonly Message[]): void {
   const text = /\.json$/i.test(file) ? `${JSON.stringify(messages, null, 2)}\n` : toMarkdown(messages);
   try {
-    writeFileSync(file, text, { flag: 'wx' });
+    writeFileSync(file.replace(/^~(?=\/)/, homedir), text, { flag: 'wx' });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') throw new Error(`${file} is there already; nothing is overwritten. Name another file.`);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`The conversation cannot be written: ${reason}.`);
+    throw cannotMake('The conversation', file, error);
   }
 }
 

@@ -47,6 +47,11 @@ export class Transcript {
     this.#blocks.push({ type: 'note', text: text.trimEnd(), tone });
   }
 
+  /** Shows what was said before. */
+  add(blocks: readonly Block[]): void {
+    this.#blocks.push(...blocks);
+  }
+
   /** @param contextWindow tokens that fit into a request of the model, where it tells */
   take(event: TurnEvent, contextWindow?: number): void {
     switch (event.type) {

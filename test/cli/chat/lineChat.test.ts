@@ -56,6 +56,14 @@ describe.concurrent('turnchart chat without a terminal', { timeout }, () => {
     });
   });
 
+  test('is recorded across a change of the model', async () => {
+    const file = join(cwd, 'models.jsonl');
+    await chat('what is 2+2?\n/model simulated\nwhat is 3+3?\n', ['chat', '--record', file]);
+    const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '2+2 = 4.\n3+3 = 6.\n' });
+    expect(stderr).toMatch(/^session_.*, after 4 messages$/m);
+  });
+
   test('is ended by an interrupt, which cancels the turn that runs', async () => {
     const running = new Turnchart(['chat'], { cwd });
     running.process.stdin.write('simulate a hanging tool\nwhat is 2+2?\n');
@@ -89,7 +97,7 @@ describe.concurrent('turnchart', { timeout }, () => {
     expect(await turnchart(['run', '--record', file], { cwd })).toMatchObject({ code: 2 });
     expect(await turnchart(['replay', file], { cwd })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('ENOENT'),
+      stderr: expect.stringContaining('there is no such file'),
     });
   });
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { saveConversation, toMarkdown } from '../../../src/cli/chat/save.ts';
 import type { Message } from '../../../src/messages.ts';
 
@@ -82,6 +82,13 @@ Seen.
     const file = join(folder, 'a.json');
     saveConversation(file, messages);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(messages);
+  });
+
+  test('lands in the home directory where the name begins there', () => {
+    vi.stubEnv('HOME', folder);
+    saveConversation('~/b.md', messages);
+    expect(readFileSync(join(folder, 'b.md'), 'utf8')).toBe(toMarkdown(messages));
+    vi.unstubAllEnvs();
   });
 
   test('overwrites nothing, and says in a line why it cannot be written', () => {
