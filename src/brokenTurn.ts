@@ -3,7 +3,7 @@ import type { Failure } from './failure.ts';
 import type { Host } from './host.ts';
 import { addCost } from './machines/budget.ts';
 import { resultsMessage } from './machines/calls.ts';
-import { append, type History, messagesOf } from './machines/history.ts';
+import { append, type History, messagesOf, withoutLast } from './machines/history.ts';
 import { notesAfter } from './machines/notes.ts';
 import type { QueuedTurn } from './machines/sessionMachine.ts';
 import type { TurnOutput } from './machines/turnMachine.ts';
@@ -85,6 +85,12 @@ function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure
     }
     history = append(history, resultsMessage(`${turnId}.${begun.step}.results`, begun.calls));
     say({ type: 'messages.updated', added: 1, removed: 0, length: history.length });
+  }
+
+  const unseen = begun?.unseen.length ?? (host.actor.getSnapshot().context.turn.guardsInput ? 1 : 0);
+  if (unseen > 0) {
+    history = withoutLast(history, unseen);
+    say({ type: 'messages.updated', added: 0, removed: unseen, length: history.length });
   }
 
   const { usage, cost } = begun?.totals ?? { usage: noUsage, cost: undefined };

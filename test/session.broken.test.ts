@@ -107,6 +107,34 @@ describe('a machine that breaks', () => {
     await session.close();
   });
 
+  it('withdraws a message that guardrails have not seen yet', async () => {
+    const clock = new SimulatedClock();
+    const model = scriptedModel(['Fine.']);
+    let isSlow = true;
+    const check = () => (isSlow ? new Promise<never>(() => {}) : { action: 'allow' as const });
+    const turn = turnMachine.provide({
+      ...services({ model, guardrails: { input: [check] } }),
+      actions: {
+        keepSteering: enqueueActions(() => {
+          throw new Error('planted');
+        }),
+      },
+    });
+    const setup = setupOf(sessionMachine.provide({ actors: { turn } }), clock);
+    const input = { turn: { preparesSteps: true, guardsInput: true } };
+    const session = new Session({ ...setup, input }, 's', undefined, emptyHistory);
+    const broken = session.send('My secret is swordfish.');
+    await clock.advance(0);
+    isSlow = false;
+    session.steer('This breaks it.');
+    expect(await broken.outcome).toMatchObject({ status: 'failed', failure: { type: 'internal' } });
+    await clock.advance(0);
+    expect(session.snapshot.status).toBe('idle');
+    expect(model.requests).toHaveLength(1);
+    expect(JSON.stringify([model.requests, session.messages])).not.toContain('swordfish');
+    await session.close();
+  });
+
   it('ends the turn whose message it could not even take in', async () => {
     const machine = sessionMachine.provide({
       actions: {

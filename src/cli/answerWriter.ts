@@ -13,6 +13,7 @@ export class AnswerWriter {
   #hasWritten = false;
   /** Text has come before the message that it makes up; of a session that is kept, only messages are. */
   #hasText = false;
+  #messageId = '';
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -22,16 +23,20 @@ export class AnswerWriter {
     switch (event.type) {
       case 'message.started':
         this.#hasText = false;
+        this.#messageId = event.messageId;
         return;
       case 'message.delta':
         this.#hasText = true;
         this.#add(event.text);
         return;
       case 'message.superseded':
-        this.#line = '';
-        this.#terminal.endLine();
-        if (this.#hasWritten) this.#terminal.note('(the answer broke off: what was printed of it is void)', 'yellow');
-        this.#hasWritten = false;
+        this.#withdraw('broke off');
+        return;
+      case 'message.replaced':
+        if (event.messageId !== this.#messageId) return;
+        this.#withdraw('was replaced');
+        // what stands in its place comes with the whole message
+        this.#hasText = false;
         return;
       case 'message.completed':
         if (!this.#hasText) this.#line = textOf(event.message);
@@ -51,6 +56,13 @@ export class AnswerWriter {
         return;
       default:
     }
+  }
+
+  #withdraw(what: string): void {
+    this.#line = '';
+    this.#terminal.endLine();
+    if (this.#hasWritten) this.#terminal.note(`(the answer ${what}: what was printed of it is void)`, 'yellow');
+    this.#hasWritten = false;
   }
 
   #add(text: string): void {

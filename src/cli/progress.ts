@@ -1,22 +1,41 @@
-import type { BudgetWarning, Diagnostic, ToolCancelled, TurnCompleted, TurnEvent } from '../events.ts';
+import {
+  isEphemeral,
+  isTerminal,
+  type ToolApprovalResolved,
+  type ToolCancelled,
+  type TurnCompleted,
+  type TurnEvent,
+} from '../events.ts';
 import type { Failure } from '../failure.ts';
 import type { ToolOutput } from '../messages.ts';
-import { recoverySource } from '../reopening.ts';
-import type { SessionSnapshot } from '../snapshot.ts';
+import { findToolCall, type SessionSnapshot, type TurnSnapshot } from '../snapshot.ts';
+import { innerEvent } from './innerEvent.ts';
+import { noticeOf } from './notices.ts';
+import { inputInWords } from './questions.ts';
 import { type Style, shorten, type Terminal } from './terminal.ts';
 
-/** Shows on standard error what a turn does: the states it is in, its tool calls, its retries, and how it ended. */
+/**
+ * Shows on standard error what a turn does: the states it is in, its tool calls, its retries, and how it ended. What
+ * sub-agents do stands indented below the call that they work on.
+ */
 export class ProgressWriter {
   readonly #terminal: Terminal;
-  #shownState = '';
+  /** Of each turn that runs, those of sub-agents included. */
+  readonly #shownStates = new Map<string, string>();
   #reasoning = '';
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
   }
 
-  take(event: TurnEvent, snapshot: SessionSnapshot): void {
-    if (event.type === 'turn.started') this.#shownState = '';
+  take(told: TurnEvent, snapshot: SessionSnapshot): void {
+    const { event, calls } = innerEvent(told);
+    if (event.type === 'turn.started') this.#shownStates.delete(event.turnId ?? '');
+    if (calls.length > 0) {
+      // what it says comes back as the output of its tool
+      if (!isEphemeral(event)) this.#takeInner(event, calls, snapshot);
+      return;
+    }
     if (event.type === 'reasoning.delta') {
       this.#reasoning += event.text;
       return;
@@ -25,17 +44,24 @@ export class ProgressWriter {
     this.#reasoning = '';
     const line = describe(event);
     if (line !== undefined) this.#terminal.note(line.text, line.style);
-    if (event.type !== 'message.delta') this.#showState(snapshot);
+    if (event.type !== 'message.delta') this.#showState(snapshot.turn);
   }
 
-  #showState({ turn }: SessionSnapshot): void {
+  #takeInner(event: TurnEvent, calls: readonly string[], { turn }: SessionSnapshot): void {
+    const margin = `${'  '.repeat(calls.length)}${event.agent} `;
+    const line = isTerminal(event) ? undefined : describe(event);
+    if (line !== undefined) this.#terminal.note(`${margin}${line.text}`, line.style);
+    this.#showState(calls.reduce<TurnSnapshot | undefined>((outer, id) => findToolCall(outer, id)?.agent, turn), margin);
+  }
+
+  #showState(turn: TurnSnapshot | undefined, margin = ''): void {
     if (turn === undefined) return;
-    const { state, step, attempt } = turn;
+    const { id, state, step, attempt } = turn;
     const shown = `${state} (step ${step}${attempt > 1 ? `, attempt ${attempt}` : ''})`;
     // waiting is described by its own event, with the time and the reason
-    if (shown === this.#shownState || state === 'retrying' || step === 0) return;
-    this.#shownState = shown;
-    this.#terminal.note(`[${shown}]`);
+    if (shown === this.#shownStates.get(id) || state === 'retrying' || step === 0) return;
+    this.#shownStates.set(id, shown);
+    this.#terminal.note(`${margin}[${shown}]`);
   }
 }
 
@@ -66,28 +92,42 @@ function describe(event: TurnEvent): Line | undefined {
       return { text: `✗ ${event.toolName} failed: ${shorten(event.failure.message)}`, style: 'red' };
     case 'tool.cancelled':
       return { text: `✗ ${event.toolName} ${describeCancelled(event)}`, style: 'yellow' };
-    case 'budget.warning':
-    case 'diagnostic':
-      return { text: describeWarning(event), style: 'yellow' };
+    case 'tool.approvalRequested':
+    case 'tool.resultRequested':
+      return { text: `? ${event.toolName} ${describeWaiting(event)}: ${inputInWords(event.input)}`, style: 'yellow' };
+    case 'tool.approvalResolved':
+      return event.decision === 'approved' ? { text: `  ${event.toolName} ${describeApproval(event)}` } : undefined;
+    case 'tool.denied':
+      return { text: `✗ ${event.toolName} denied: ${shorten(event.reason)}`, style: 'yellow' };
     case 'turn.completed':
     case 'turn.failed':
     case 'turn.cancelled':
       return { text: `usage: ${describeEnding(event).join(', ')}` };
-    default:
-      return undefined;
+    default: {
+      const notice = noticeOf(event);
+      return notice && { text: notice.text, ...(notice.tone === 'warning' && { style: 'yellow' }) };
+    }
   }
+}
+
+/** What a tool call waits for. */
+export function describeWaiting(event: { readonly type: WaitingType; readonly expiresAt?: number }): string {
+  if (event.type === 'tool.resultRequested') return 'waits for a client to run it';
+  const { expiresAt } = event;
+  const until = expiresAt === undefined ? '' : `, until ${new Date(expiresAt).toTimeString().slice(0, 8)}`;
+  return `waits for approval${until}`;
+}
+
+type WaitingType = 'tool.approvalRequested' | 'tool.resultRequested';
+
+/** Who has allowed a tool call. */
+export function describeApproval({ by }: Pick<ToolApprovalResolved, 'by'>): string {
+  return by === 'session' ? 'approved for this session' : 'approved';
 }
 
 /** When a tool call ended that somebody cancelled. */
 export function describeCancelled({ started }: Pick<ToolCancelled, 'started'>): string {
   return `cancelled ${started ? 'while it ran' : 'before it began'}`;
-}
-
-/** What is amiss while the turn goes on. */
-export function describeWarning(event: BudgetWarning | Diagnostic): string {
-  if (event.type === 'budget.warning') return `spent ${event.spent}, limit ${event.limit}`;
-  // that a session goes on after the end of its process is said in a whole sentence
-  return event.source === recoverySource ? event.message : `${event.source}: ${event.message}`;
 }
 
 /** What a turn took, fact by fact. */

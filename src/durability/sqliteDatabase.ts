@@ -29,12 +29,11 @@ const migrations: readonly string[] = [
     -- how many rows it sums up, and how many messages there were
     row_count INTEGER NOT NULL,
     message_count INTEGER NOT NULL,
+    -- what lists show of the state
     agent TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    usage TEXT NOT NULL,
-    cost REAL,
     turns INTEGER NOT NULL,
-    machine_version TEXT NOT NULL
+    -- all of it, as JSON
+    state TEXT NOT NULL
   ) STRICT;
   CREATE INDEX checkpoints_of_session ON checkpoints (session);
 

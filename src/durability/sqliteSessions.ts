@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { type Message, textOf } from '../messages.ts';
-import type { Usage } from '../model.ts';
 import { fateOf, type ProcessIdentity, thisProcess } from './processIdentity.ts';
 import { hasWords, searchWords } from './searchWords.ts';
 import { advance, type SessionHead } from './sessionHead.ts';
@@ -192,9 +191,8 @@ export class SqliteSessions implements Store {
     }
     const { at, rows, messages, state } = change;
     for (const [place, message] of messages.added.entries()) this.#addMessage(key, messages.index + place, message);
-    const { agent, seq, usage, cost = null, turns, machineVersion } = state;
-    const usageText = JSON.stringify(usage);
-    this.#sql.addCheckpoint.run(key, at, rows, head.messages, agent, seq, usageText, cost, turns, machineVersion);
+    const { agent, turns } = state;
+    this.#sql.addCheckpoint.run(key, at, rows, head.messages, agent, turns, JSON.stringify(state));
     if (session?.summary.title !== undefined) return;
     const title = sessionTitle(messages.added);
     if (title !== undefined) this.#sql.nameSession.run(title, sessionId);
@@ -330,15 +328,7 @@ function summaryIn(row: SqliteRow): SessionSummary {
 }
 
 function stateIn(row: SqliteRow): SessionState {
-  const cost = row.optionalNumber('cost');
-  return {
-    agent: row.text('agent'),
-    seq: row.number('seq'),
-    usage: row.json('usage') as Usage,
-    ...(cost !== undefined && { cost }),
-    turns: row.number('turns'),
-    machineVersion: row.text('machine_version'),
-  };
+  return row.json('state') as unknown as SessionState;
 }
 
 function identityIn(row: SqliteRow): ProcessIdentity {

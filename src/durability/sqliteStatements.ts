@@ -5,7 +5,7 @@ export type SqliteStatements = { readonly [name in keyof typeof texts]: Statemen
 /** A session with its last checkpoint, without which it is damaged. */
 export const sessionsWithCheckpoint = `
   SELECT s.key, s.id, s.created_at, s.updated_at, s.title, s.row_count,
-    c.row_count AS summed_up, c.message_count, c.agent, c.seq, c.usage, c.cost, c.turns, c.machine_version
+    c.row_count AS summed_up, c.message_count, c.agent, c.turns, c.state
   FROM sessions s LEFT JOIN checkpoints c ON c.key = (SELECT max(key) FROM checkpoints WHERE session = s.key)`;
 
 const texts = {
@@ -13,7 +13,7 @@ const texts = {
   messages: 'SELECT n, json FROM messages WHERE session = ? ORDER BY n',
   rows: 'SELECT n, row FROM journal WHERE session = ? AND n >= ? ORDER BY n',
   checkpoints: `
-    SELECT at, row_count, message_count, agent, seq, usage, cost, turns, machine_version
+    SELECT at, row_count, message_count, state
     FROM checkpoints WHERE session = ? AND row_count >= ? ORDER BY key`,
 
   addSession: 'INSERT INTO sessions (id, created_at, updated_at, row_count) VALUES (?, ?, ?, 0) RETURNING key',
@@ -24,8 +24,8 @@ const texts = {
   addMessage: 'INSERT INTO messages (session, n, json, text) VALUES (?, ?, ?, ?)',
   addCheckpoint: `
     INSERT INTO checkpoints
-      (session, at, row_count, message_count, agent, seq, usage, cost, turns, machine_version)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      (session, at, row_count, message_count, agent, turns, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`,
 
   ended: 'SELECT session, max(row_count) AS row_count FROM checkpoints WHERE at < ? GROUP BY session',
   trimRows: 'DELETE FROM journal WHERE session = ? AND n < ?',

@@ -78,7 +78,8 @@ export async function ask<TValue, TRewritten>(
   let rewritten: Verdict<TRewritten>['rewritten'];
   for (const [index, guardrail] of guardrails.entries()) {
     const { name, isAdvisory, check } = named(guardrail, `${stage} guardrail ${index + 1}`);
-    const decision = await tryCheck(check, rewritten === undefined ? value : seen(rewritten.value), run);
+    const current = rewritten === undefined ? value : seen(rewritten.value);
+    const decision = await tryCheck(check, current, run, seen);
     if (decision.action === 'allow') continue;
     const reason = decision.reason ?? 'It gave no reason.';
     const action = isAdvisory ? 'logged' : decision.action === 'deny' ? 'denied' : 'rewritten';
@@ -103,6 +104,7 @@ async function tryCheck<TValue, TRewritten>(
   check: GuardrailCheck<TValue, TRewritten, never>,
   value: TValue,
   run: Run,
+  seen: (rewritten: TRewritten) => TValue,
 ): Promise<GuardrailDecision<TRewritten>> {
   try {
     const decision = await check(value, run as Run<never>);
@@ -112,10 +114,15 @@ async function tryCheck<TValue, TRewritten>(
     if (decision.action === 'rewrite' && typeof value === 'string' && typeof decision.value !== 'string') {
       return { action: 'deny', reason: 'It put something in place of a text that is no text.' };
     }
-    return decision;
+    const changesNothing = decision.action === 'rewrite' && isEqual(seen(decision.value), value);
+    return changesNothing ? { action: 'allow' } : decision;
   } catch (error) {
     return { action: 'deny', reason: `It threw: ${describeError(error).message}` };
   }
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
 function isDecision(value: unknown): value is GuardrailDecision<never> {

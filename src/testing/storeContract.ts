@@ -10,7 +10,7 @@ import {
   StoreConflictError,
   type StoredSession,
 } from '../durability/store.ts';
-import type { Message } from '../messages.ts';
+import type { Message, UserMessage } from '../messages.ts';
 import type { TestRunner } from './contractExchange.ts';
 
 /** A kind of store, as the contract opens it. */
@@ -96,6 +96,21 @@ export function storeContract(name: string, subject: StoreSubject, runner: TestR
           rows: [],
           warnings: [],
         });
+      });
+
+      sentence('keeps the whole state of a checkpoint, whatever later versions put into it', async (store) => {
+        const state = {
+          ...stateOf(0),
+          cost: 0.25,
+          approvedTools: ['erase'],
+          compaction: { maskedBefore: 2, from: 2, summary: user('They talked.'), unproven: 1 },
+          measured: { tokens: 120, length: 3 },
+          later: { than: ['now'] },
+        };
+        await store.write([checkpoint('s', { messages: [user('Hello there')], state })]);
+        expect((await store.read('s'))?.state).toEqual(state);
+        const [first] = await store.journal('s');
+        expect(first).toMatchObject({ state });
       });
 
       sentence('gives the rows after the last checkpoint, as they were written', async (store) => {
@@ -537,7 +552,7 @@ function stateOf(turns: number): SessionState {
   };
 }
 
-function user(text: string): Message {
+function user(text: string): UserMessage {
   return { role: 'user', id: `user ${text}`, content: [{ type: 'text', text }] };
 }
 

@@ -203,7 +203,7 @@ describe('a damaged file', () => {
     ['a message that is missing', 'DELETE FROM messages WHERE n = 0', 'message 0 should be there and is not'],
     ['the last message missing', 'DELETE FROM messages WHERE n = 1', 'message 1 should be there and is not'],
     ['no checkpoint', 'DELETE FROM checkpoints', '"summed_up" is missing'],
-    ['a usage that is no JSON', `UPDATE checkpoints SET usage = ''`, '"usage" is no JSON'],
+    ['a state that is no JSON', `UPDATE checkpoints SET state = ''`, '"state" is no JSON'],
   ])('with %s is refused, and named with its session and place', async (_, sql, problem) => {
     await fill();
     change(sql);

@@ -57,7 +57,7 @@ export function counting(
 const noTokens = { inputTokens: 0, outputTokens: 0 };
 
 /** Tokens of a request, counted otherwise than the engine does: a fourth of the characters of every text in it. */
-export function sizeOf({ instructions = '', messages }: ModelRequest): number {
+function sizeOf({ instructions = '', messages }: ModelRequest): number {
   return Math.ceil((instructions.length + charsIn(messages.map(({ content }) => content))) / 4);
 }
 

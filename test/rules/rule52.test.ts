@@ -646,6 +646,13 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
       expect(JSON.stringify(talk.session.messages)).not.toContain('x!');
     });
 
+    it('say nothing where what they put in its place is the same', async () => {
+      const talk = await run([(text: string) => rewrite(text.replaceAll('1234', '####'))]);
+      expect(endings(talk.events)).toEqual(['turn.completed']);
+      expect(talk.of('guardrail.triggered')).toEqual([]);
+      expect(talk.of('message.replaced')).toEqual([]);
+    });
+
     it('are only logged where they are advisory, and change nothing', async () => {
       const seen: string[] = [];
       const talk = await run([
@@ -667,10 +674,10 @@ describe("52. Guardrails: `input` (new user messages only: the turn's own and st
     });
 
     it('are named by themselves, by their function, or by their place', async () => {
-      const named = function shy() {
-        return rewrite('x');
+      const named = function shy(text: string) {
+        return rewrite(`${text}!`);
       };
-      const talk = await run([{ name: 'own', check: named }, named, () => rewrite('x')]);
+      const talk = await run([{ name: 'own', check: named }, named, (text: string) => rewrite(`${text}?`)]);
       expect(talk.of('guardrail.triggered').map(({ name }) => name)).toEqual(['own', 'shy', `${stage} guardrail 3`]);
     });
   });

@@ -1,5 +1,6 @@
 import type { AnyTool } from '../../tool.ts';
 import { calculate } from './calculate.ts';
+import { deleteFile } from './deleteFile.ts';
 import { ConfinedDirectory } from './directory.ts';
 import { hang } from './hang.ts';
 import { listFiles } from './listFiles.ts';
@@ -16,11 +17,11 @@ export interface CommandLineToolsOptions {
 }
 
 /**
- * The tools of the command line: arithmetic, and a look at one directory. None of them changes anything.
+ * The tools of the command line: arithmetic, and a look at one directory. The only one that changes anything asks first.
  *
  * @throws Error where the directory does not exist.
  */
 export function commandLineTools({ root, isLocal = false }: CommandLineToolsOptions): readonly AnyTool[] {
   const directory = new ConfinedDirectory(root, { opensHidden: isLocal });
-  return [calculate, listFiles(directory), readFile(directory), ...(isLocal ? [hang] : [])];
+  return [calculate, listFiles(directory), readFile(directory), deleteFile(directory), ...(isLocal ? [hang] : [])];
 }

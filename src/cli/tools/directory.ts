@@ -1,5 +1,5 @@
 import { constants, realpathSync } from 'node:fs';
-import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, stat, unlink } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 
 /**
@@ -12,7 +12,7 @@ export class ConfinedDirectory {
   readonly #root: string;
   readonly #opensHidden: boolean;
 
-  /** @param options.opensHidden whether files may be read whose path has a name with a dot before it; they often hold keys */
+  /** @param options.opensHidden whether files may be opened whose path has a name with a dot before it; they often hold keys */
   constructor(root: string, { opensHidden }: { readonly opensHidden: boolean }) {
     this.#opensHidden = opensHidden;
     this.#given = resolve(root);
@@ -48,14 +48,31 @@ export class ConfinedDirectory {
    * @throws Error for what `find()` refuses, and for what is no regular file.
    */
   async open(path: string): Promise<FileHandle> {
+    return this.#openAt(await this.find(path), path);
+  }
+
+  /**
+   * Deletes a regular file.
+   *
+   * @throws Error for what `open()` refuses, and for what may not be deleted.
+   */
+  async delete(path: string): Promise<void> {
     const place = await this.find(path);
+    // what cannot be looked at is not deleted either
+    await using _file = await this.#openAt(place, path);
+    await unlink(place).catch((error: unknown) => {
+      throw explain(error, path);
+    });
+  }
+
+  async #openAt(place: string, path: string): Promise<FileHandle> {
     if (
       !this.#opensHidden &&
       relative(this.#root, place)
         .split(sep)
         .some((name) => name.startsWith('.'))
     ) {
-      throw new Error(`"${path}" is hidden: such files often hold keys, and are not read for a provider.`);
+      throw new Error(`"${path}" is hidden: such files often hold keys, and are not touched for a provider.`);
     }
     // not blocking, or opening a named pipe would wait for a writer
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -106,7 +123,7 @@ function explain(error: unknown, path: string): Error {
       return new Error(`"${path}" does not exist.`);
     case 'EACCES':
     case 'EPERM':
-      return new Error(`"${path}" may not be read: permission denied.`);
+      return new Error(`"${path}": permission denied.`);
     case 'ELOOP':
       return new Error(`"${path}" is a symbolic link: links are not followed.`);
     case 'ENAMETOOLONG':

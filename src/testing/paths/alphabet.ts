@@ -60,7 +60,7 @@ function workEvents(
         'summary comes',
         'summary fails',
         ...(machine === 'compaction' ? (['summary breaks'] as const) : []),
-        ...(machine === 'turn' ? (['compaction actor is in error'] as const) : []),
+        ...(machine === 'turn' ? (['summary comes, over budget', 'compaction actor is in error'] as const) : []),
       ];
     default:
       return toolEvents(id, kind, machine, bounds);

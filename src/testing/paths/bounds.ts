@@ -69,7 +69,7 @@ export const repeatedCalls = 4;
 export const cost = 1;
 
 /** Of the output of a tool that completes at length: more characters than tokens fit into the model's window. */
-export const lengthy = 'So it goes. '.repeat(4_000);
+export const lengthy = 'So it goes. '.repeat(400);
 
 /** The input of a turn that keeps these bounds. */
 export function turnInput(bounds: PathBounds): TurnMachineInput {

@@ -94,7 +94,9 @@ class Counter {
     // no transition is asked about it, not even one for every event
     if (event === 'xstate.stop') return;
     const [first] = taken;
-    const isEventless = first !== undefined && this.#chart.transitions[first]?.trigger.kind === 'always';
+    const begun = first === undefined ? undefined : this.#chart.transitions[first];
+    const isEventless = begun?.trigger.kind === 'always';
+    if (isEventless && !this.#active.has(actor)) this.#begin(actor, begun.source);
     this.#refuse(this.#active.get(actor) ?? new Set(), isEventless ? '' : event, taken);
     for (const index of taken) count(this.#taken, index);
     this.#enter(actor, snapshot, taken);
@@ -118,6 +120,14 @@ class Counter {
         ...(guard !== undefined && { refusals: this.#refused.get(index) ?? 0 }),
       })),
     };
+  }
+
+  /** An actor that leaves its first state without an event never tells of it. */
+  #begin(actor: object, source: string): void {
+    const state = this.#states.get(source);
+    const active = new Set(state === undefined ? [] : [source, ...this.#around(state)]);
+    this.#active.set(actor, active);
+    for (const id of active) count(this.#entered, id);
   }
 
   #enter(actor: object, snapshot: AnyMachineSnapshot, taken: readonly number[]): void {

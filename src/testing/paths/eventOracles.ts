@@ -1,6 +1,9 @@
 import type { Payload } from '../../events.ts';
 import type { FailureType } from '../../failure.ts';
+import { messagesOf } from '../../machines/history.ts';
 import { addUsage, noUsage } from '../../model.ts';
+import { isInSession } from './alphabet.ts';
+import { historyBefore } from './bounds.ts';
 import type { Observation } from './observation.ts';
 import type { Oracle } from './oracles.ts';
 import { type PathEvent, readFailure, readToolEvent } from './pathEvent.ts';
@@ -67,7 +70,7 @@ export const eventOracles: readonly Oracle[] = [
     name: 'a tool is called, then started, then ended, and is said to start where it does',
     check({ after }) {
       for (const events of turnsOf(after)) {
-        const open = new Map<string, 'called' | 'started'>();
+        const open = new Map<string, ToolPlace>();
         for (const event of events) {
           if (event.type === 'step.started' && open.size > 0) return `${[...open.keys()]} outlive their step.`;
           const problem = isToolEvent(event) ? follow(open, event) : undefined;
@@ -75,17 +78,18 @@ export const eventOracles: readonly Oracle[] = [
         }
       }
       const said = after.events.filter(({ type }) => type === 'tool.started').length;
-      const run = after.started.filter(({ id }) => id.endsWith('.execute.1')).length;
+      const run = after.started.filter(({ id, kind }) => id.endsWith('.execute.1') || kind === 'agentTurn').length;
       return said === run ? undefined : `${said} tools are said to have started, and ${run} have.`;
     },
   },
   {
     name: 'whoever has all events has the conversation',
-    check({ after }) {
-      const ids: (string | undefined)[] = [];
+    check({ path, after }) {
+      const ids: (string | undefined)[] = messagesOf(historyBefore(path.bounds)).map(({ id }) => id);
       for (const event of after.events) {
         if (event.type === 'message.added' || event.type === 'message.completed') ids.push(event.message.id);
         if (event.type !== 'messages.updated') continue;
+        ids.length -= event.removed;
         ids.push(...Array.from({ length: event.added }, () => undefined));
         if (event.length !== ids.length)
           return `It is said to have ${event.length} messages, and ${ids.length} were told.`;
@@ -157,11 +161,12 @@ export const eventOracles: readonly Oracle[] = [
     check({ event, before, after }) {
       const told = after.events.slice(before.events.length).map(({ type }) => type);
       const answers = told.filter((type) => type === 'message.completed').length;
-      const isAnswer = /^model (answers|asks|is cut off|refuses|pauses)/.test(event);
+      const isAnswer = /^model (answers|asks|repeats|is cut off|refuses|pauses)/.test(event);
       if (answers !== (isAnswer ? 1 : 0)) return `${answers} answers were told after "${event}".`;
       if (event === 'model streams' && !told.includes('message.delta')) return 'No text was.';
       const tool = readToolEvent(event);
-      if (tool?.happening === 'reports' && !told.includes('tool.progress')) return 'No progress was.';
+      const reported = before.running.some(({ kind }) => kind === 'agentTurn') ? 'agent.event' : 'tool.progress';
+      if (tool?.happening === 'reports' && !told.includes(reported)) return 'No progress was.';
       const isRetrying =
         after.state.tools[(tool?.number ?? 0) - 1] === 'retrying' && tool?.happening === 'fails for now';
       return told.includes('tool.retrying') === isRetrying
@@ -183,7 +188,7 @@ export const eventOracles: readonly Oracle[] = [
   {
     name: 'what steers a turn is taken by its next step',
     check({ path, index, before, after }) {
-      if (path.machine === 'session') return undefined;
+      if (isInSession(path.machine)) return undefined;
       const told = after.events.slice(before.events.length);
       if (only(told, 'step.started').length === 0) return undefined;
       const given = path.steps.slice(0, index).filter(({ event }) => event === 'user steers').length;
@@ -192,11 +197,11 @@ export const eventOracles: readonly Oracle[] = [
     },
   },
   {
-    name: 'a session says that it is idle when its last turn has ended, once',
-    check({ before, after }) {
+    name: 'a session says that it is idle when its last turn has ended, or a compaction, once',
+    check({ event, before, after }) {
       if (after.state.session === undefined) return undefined;
       const told = only(after.events.slice(before.events.length), 'session.idle').length;
-      const isNew = after.state.session === 'idle' && before.state.session !== 'idle';
+      const isNew = after.state.session === 'idle' && (before.state.session !== 'idle' || event === 'user compacts');
       return told === (isNew ? 1 : 0) ? undefined : `It is said ${told} times on the way to ${after.state.session}.`;
     },
   },
@@ -206,13 +211,27 @@ export const eventOracles: readonly Oracle[] = [
 function reasonFor(event: PathEvent): readonly FailureType[] {
   const failure = readFailure(event);
   if (failure !== undefined) return [failure];
-  if (readToolEvent(event) !== undefined) return ['tool_errors', 'max_steps'];
-  if (event === 'model call breaks' || event === 'model actor is in error') return ['internal'];
-  if (event === 'time is up') return ['timeout'];
-  if (event === 'model pauses') return ['no_progress'];
-  if (event === 'model is cut off in a tool call') return ['max_steps'];
-  return event === 'model fails, over budget' ? ['budget', 'provider_unavailable'] : ['budget'];
+  // the last result ends the step, also where it is not waited for
+  if (readToolEvent(event) !== undefined || event === 'user steers') return ['tool_errors', 'max_steps'];
+  return reasons.get(event) ?? ['budget'];
 }
+
+const reasons: ReadonlyMap<PathEvent, readonly FailureType[]> = new Map([
+  ['model call breaks', ['internal']],
+  ['model actor is in error', ['internal']],
+  ['compaction actor is in error', ['internal']],
+  ['preparation fails', ['internal']],
+  ['preparation breaks', ['internal']],
+  ['output check breaks', ['internal']],
+  ['output is rejected', ['invalid_output', 'max_steps']],
+  ['input is denied', ['guardrail']],
+  ['answer is denied', ['guardrail']],
+  ['time is up', ['timeout']],
+  ['model pauses', ['no_progress']],
+  ['model is cut off in a tool call', ['max_steps']],
+  ['model repeats a call too often', ['repeated_calls']],
+  ['model fails, over budget', ['budget', 'provider_unavailable']],
+]);
 
 type ToolTold = Extract<Payload, { readonly toolCallId: string; readonly toolName: string }>;
 
@@ -220,22 +239,43 @@ function isToolEvent(event: Payload): event is ToolTold {
   return event.type.startsWith('tool.');
 }
 
-function follow(open: Map<string, 'called' | 'started'>, { type, toolCallId }: ToolTold): string | undefined {
+/** How far a tool call has come, by what was told of it. */
+type ToolPlace = 'called' | 'asked' | 'started' | 'requested';
+
+/** Where a call must be when something is told of it. */
+const placesBefore: Readonly<Partial<Record<Payload['type'], readonly ToolPlace[]>>> = {
+  'tool.approvalRequested': ['called'],
+  'tool.approvalResolved': ['asked'],
+  'tool.resultRequested': ['called'],
+  'tool.started': ['called'],
+  'tool.progress': ['started'],
+  'tool.retrying': ['started'],
+  'tool.completed': ['started', 'requested'],
+  'tool.denied': ['called'],
+  // a call may fail before it runs, and be cancelled wherever it is
+  'tool.failed': ['called', 'started', 'requested'],
+  'tool.cancelled': ['called', 'asked', 'started', 'requested'],
+};
+
+const placesAfter: Readonly<Partial<Record<Payload['type'], ToolPlace>>> = {
+  'tool.approvalRequested': 'asked',
+  'tool.approvalResolved': 'called',
+  'tool.resultRequested': 'requested',
+  'tool.started': 'started',
+};
+
+function follow(open: Map<string, ToolPlace>, { type, toolCallId }: ToolTold): string | undefined {
   const was = open.get(toolCallId);
   if (type === 'tool.called') {
     open.set(toolCallId, 'called');
     return was === undefined ? undefined : `${toolCallId} is called twice.`;
   }
   if (was === undefined) return `${type} tells of ${toolCallId}, which is not open.`;
-  if (type === 'tool.started') {
-    open.set(toolCallId, 'started');
-    return was === 'called' ? undefined : `${toolCallId} is started twice.`;
-  }
-  if (type === 'tool.failed' || type === 'tool.cancelled' || type === 'tool.completed') open.delete(toolCallId);
-  // a call may fail or be cancelled before it runs
-  return was === 'started' || type === 'tool.failed' || type === 'tool.cancelled'
-    ? undefined
-    : `${type} tells of ${toolCallId}, which has not started.`;
+  if (placesBefore[type]?.includes(was) !== true) return `${type} tells of ${toolCallId}, which is ${was}.`;
+  const is = placesAfter[type];
+  if (is !== undefined) open.set(toolCallId, is);
+  else if (type !== 'tool.progress' && type !== 'tool.retrying') open.delete(toolCallId);
+  return undefined;
 }
 
 /** The events of each turn, from its start to its terminal event. */
@@ -251,9 +291,9 @@ function turnsOf({ events }: Observation): readonly (readonly Payload[])[] {
   return turns;
 }
 
-/** Between turns a session tells of notes, and of itself. */
+/** Between turns a session tells of notes, of compactions, and of itself. */
 function isOfTurn({ type }: Payload): boolean {
-  return type !== 'session.idle' && type !== 'diagnostic' && type !== 'message.added';
+  return !/^(session|compaction|diagnostic|message\.added)/.test(type);
 }
 
 function isEnding(event: Payload): event is Told<'turn.completed' | 'turn.failed' | 'turn.cancelled'> {

@@ -29,7 +29,9 @@ export function timerFor(event: PathEvent, { timers }: Host): string | undefined
 /** What it is that a timer of a host does. */
 export function eventOfTimer(id: string): PathEvent {
   const [, index] = /\/tool\.(\d+):/.exec(id) ?? [];
-  if (index !== undefined) return `tool ${Number(index) + 1} runs again`;
+  if (index !== undefined) {
+    return `tool ${Number(index) + 1} ${id.endsWith(':tool.expire') ? 'is not approved in time' : 'runs again'}`;
+  }
   return id.endsWith(':turn.timeout') ? 'time is up' : 'retry is due';
 }
 

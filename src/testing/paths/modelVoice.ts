@@ -28,6 +28,7 @@ export function answerAt({ path, calls, overBudget }: AgentPlan, index: number, 
   const isOver = overBudget !== undefined && output.usage.inputTokens >= overBudgetTokens;
   const usage = isOver ? overBudget : output.usage;
   if (output.type === 'trouble') return { usage, failure: output.failure };
+  if (output.type === 'denied') throw new Error(`No model can do this: "${event}".`);
   const text = output.content.flatMap((part) => {
     if (part.type !== 'text') return [];
     return [hasBegun && part.text.startsWith(beginning) ? part.text.slice(beginning.length) : part.text];

@@ -1,6 +1,7 @@
 import { transcriptProblems } from '../../transcript.ts';
 import { eventOracles } from './eventOracles.ts';
-import type { Observation, PathMoment } from './observation.ts';
+import { featureOracles } from './featureOracles.ts';
+import type { Observation, PathMoment, SeenEffect } from './observation.ts';
 import { readToolEvent } from './pathEvent.ts';
 
 /** Knows something about turns that it has not from the machines, and says what is wrong after a step. */
@@ -63,12 +64,14 @@ export const oracles: readonly Oracle[] = [
   {
     name: 'a step calls the model as often as attempts and pauses allow, and a turn has as many steps as it may',
     check({ path, after }) {
-      const { steps, attempts } = path.bounds;
+      const { attempts, features } = path.bounds;
+      // somebody may give it one more
+      const steps = path.bounds.steps + (features.includes('pauses') ? 1 : 0);
       for (const [turn, ids] of callsByTurn(after)) {
         const numbers = new Set(ids.map(([step]) => step));
         if (numbers.size > steps) return `${turn} has ${numbers.size} steps, and may have ${steps}.`;
-        // a pause asks again, and each request has its attempts
-        const most = attempts * steps;
+        // a pause asks again, an overflow once, and each request has its attempts
+        const most = attempts * (path.bounds.steps + 1);
         for (const step of numbers) {
           const calls = ids.filter(([each]) => each === step).length;
           if (calls > most) return `Step ${step} of ${turn} called the model ${calls} times, and may ${most} times.`;
@@ -83,7 +86,7 @@ export const oracles: readonly Oracle[] = [
       const { toolAttempts, parallelTools } = path.bounds;
       const attempts = after.started.map(({ id }) => Number(/\.execute\.(\d+)$/.exec(id)?.[1] ?? 0));
       if (Math.max(0, ...attempts) > toolAttempts) return `A tool was run ${Math.max(...attempts)} times.`;
-      const running = after.running.filter(({ kind }) => kind === 'executeTool').length;
+      const running = after.running.filter(runsTool).length;
       return running > parallelTools ? `${running} tools run at the same time.` : undefined;
     },
   },
@@ -97,7 +100,7 @@ export const oracles: readonly Oracle[] = [
         else if (tool?.happening === 'is ready') alone.delete(tool.number);
       }
       const running = after.running
-        .filter(({ kind }) => kind === 'executeTool')
+        .filter(runsTool)
         .map(({ id }) => Number(/\.tool\.(\d+)\./.exec(id)?.[1]) + 1);
       return running.length > 1 && running.some((number) => alone.has(number))
         ? `Tools ${running.join(' and ')} run side by side.`
@@ -114,9 +117,12 @@ export const oracles: readonly Oracle[] = [
   },
   {
     name: 'a turn has the actors that its state needs, and no others',
-    check({ after }) {
+    check({ path, index, after }) {
       const { turn, tools } = after.state;
-      const expected = actorsIn[turn]?.(tools) ?? [];
+      const asked = path.steps.slice(0, index + 1).findLast(({ event }) => event.startsWith('model '));
+      // a call that repeats itself is refused before it has an actor
+      const calls = asked?.event === 'model repeats a call' ? tools.slice(0, -1) : tools;
+      const expected = actorsIn[turn]?.(calls) ?? [];
       return expected.join() === after.children.join()
         ? undefined
         : `In ${turn} it has [${after.children.join(', ')}], and needs [${expected.join(', ')}].`;
@@ -146,16 +152,34 @@ export const oracles: readonly Oracle[] = [
     },
   },
   ...eventOracles,
+  ...featureOracles,
 ];
 
 /** The actors that a turn has in a state, by their ids; in others it has none. */
 const actorsIn: Readonly<Record<string, (tools: readonly string[]) => readonly string[]>> = {
+  'working.preparing': () => ['prepareStep'],
+  'working.compacting': () => ['compaction'],
   'working.callingModel': () => ['callModel'],
-  'working.runningTools': (tools) => tools.map((_, index) => `tool.${index}`),
+  'working.checkingOutput': () => ['checkOutput'],
+  'working.usingTools.runningTools': toolActors,
+  'working.usingTools.awaitingAnswers': toolActors,
 };
 
+function toolActors(tools: readonly string[]): readonly string[] {
+  return tools.map((_, index) => `tool.${index}`);
+}
+
+function runsTool({ kind }: SeenEffect): boolean {
+  return kind === 'executeTool' || kind === 'agentTurn';
+}
+
 const turnEndings: ReadonlySet<string> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
-const toolEndings: ReadonlySet<string> = new Set(['tool.completed', 'tool.failed', 'tool.cancelled']);
+const toolEndings: ReadonlySet<string> = new Set([
+  'tool.completed',
+  'tool.failed',
+  'tool.denied',
+  'tool.cancelled',
+]);
 /** What was shown when a turn failed or was cancelled is no concern of the next one. */
 const messageEndings: ReadonlySet<string> = new Set(['message.completed', 'message.superseded', ...turnEndings]);
 

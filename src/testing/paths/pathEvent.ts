@@ -59,6 +59,7 @@ const applicationEvents = [
   'output is rejected',
   'output check breaks',
   'summary comes',
+  'summary comes, over budget',
   'summary fails',
   'summary breaks',
   // only other logic than ours, provided in its place, can do this

@@ -145,6 +145,8 @@ export function summaryResult(event: PathEvent): EffectResult<SummarizeOutput> |
   switch (event) {
     case 'summary comes':
       return { value: { type: 'summarized', text: 'So it was.', ...spending(1) } };
+    case 'summary comes, over budget':
+      return { value: { type: 'summarized', text: 'So it was.', ...spending(overBudget) } };
     case 'summary fails': {
       const failure = createFailure({ type: 'provider_unavailable', message: 'The summary failed.' });
       return { value: { type: 'failed', failure, ...spending(1) } };

@@ -1,3 +1,4 @@
+import { isInSession } from './alphabet.ts';
 import { machineSubject } from './machineSubject.ts';
 import type { Observation, PathSubject } from './observation.ts';
 import { type Oracle, oracles as ownOracles } from './oracles.ts';
@@ -74,7 +75,7 @@ export async function runPath(path: TurnPath, options: RunPathOptions = {}): Pro
 /** A path of a turn says nothing of the session around it. */
 function reachedBy({ machine }: TurnPath, { state }: Observation): string {
   const { turn, tools } = state;
-  return describeState(machine === 'session' ? state : { turn, tools });
+  return describeState(isInSession(machine) ? state : { turn, tools });
 }
 
 /** What was said to have failed meanwhile. */

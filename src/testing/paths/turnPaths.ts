@@ -1,4 +1,4 @@
-import { readChart } from '../../inspection/readChart.ts';
+import { type ChartTransition, readChart } from '../../inspection/readChart.ts';
 import { compactionMachine } from '../../machines/compactionMachine.ts';
 import { sessionMachine } from '../../machines/sessionMachine.ts';
 import { toolCallMachine } from '../../machines/toolCallMachine.ts';
@@ -9,6 +9,7 @@ import { type GraphEdge, type GraphNode, type PathGraph, walk } from './graph.ts
 import { type TurnPath, toPath } from './path.ts';
 import { isPathEvent, type PathEvent } from './pathEvent.ts';
 import type { PathMachine } from './rig.ts';
+import type { TransitionName } from './taken.ts';
 import { walksOf } from './walks.ts';
 import { coveringWays, simpleWays, type Way, waysInto } from './ways.ts';
 
@@ -56,7 +57,7 @@ export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
     [...ways].map((way) => toPath(eventsOf(way), { machine, root, bounds }));
   return {
     get smoke() {
-      const offers: Offers = (edge, from) => transitionsOf(edge, namesOf(from, machine)[0]);
+      const offers: Offers = (edge, from) => transitionsOf(edge, namesOf(from, machine)[0], machine);
       return inTurn(graphs, offers, ({ graph, bounds }, left) => toPaths(coveringWays(graph, left), bounds));
     },
     get edges() {
@@ -114,9 +115,37 @@ const charts = {
   compaction: compactionMachine,
 } as const;
 
-/** What an edge takes; one that a guard keeps from taking anything counts as well. */
-function transitionsOf({ event, transitions }: GraphEdge, state: string | undefined): readonly string[] {
-  return transitions.length > 0 ? transitions : [`${state} ${event}`];
+/** What an edge takes, and what guards keep it from taking. */
+function transitionsOf({ event, transitions }: GraphEdge, state: string | undefined, machine: PathSubjectName) {
+  if (transitions.length === 0) return [`${state} ${event}`];
+  return [...transitions, ...transitions.flatMap((name) => refusedFor(name, state, machine))];
+}
+
+/** Transitions of inner states for the same event, whose guards have not held: else they would have been taken. */
+function refusedFor(name: TransitionName, state: string | undefined, machine: PathSubjectName): readonly string[] {
+  const [owner, index] = name.split('#');
+  if (owner !== machine) return [];
+  const all = readTransitions(machine);
+  const taken = all[Number(index)];
+  if (taken?.trigger.kind !== 'event') return [];
+  const { event } = taken.trigger;
+  return all.flatMap(({ source, trigger, guard }, place) => {
+    const isInner = source.startsWith(`${taken.source}.`) && isWithin(`${machine}.${state}`, source);
+    const isSame = trigger.kind === 'event' && trigger.event === event;
+    return guard !== undefined && isInner && isSame ? [`not ${machine}#${place}`] : [];
+  });
+}
+
+function isWithin(state: string, outer: string): boolean {
+  return state === outer || state.startsWith(`${outer}.`);
+}
+
+const read = new Map<PathSubjectName, readonly ChartTransition[]>();
+
+function readTransitions(machine: PathSubjectName): readonly ChartTransition[] {
+  const transitions = read.get(machine) ?? readChart(charts[machine]).transitions;
+  read.set(machine, transitions);
+  return transitions;
 }
 
 function eventsOf(way: Way): readonly PathEvent[] {
