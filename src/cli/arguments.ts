@@ -40,10 +40,12 @@ export interface RunCommand {
   readonly session?: string;
   /** The file that sessions are kept in. */
   readonly store?: string;
+  /** Tools that need approval have it. */
+  readonly approvesAll: boolean;
 }
 
 /** What belongs to a session, of one turn or of many. */
-type SessionOptions = Pick<RunCommand, 'model' | 'record' | 'session' | 'store'>;
+type SessionOptions = Pick<RunCommand, 'model' | 'record' | 'session' | 'store' | 'approvesAll'>;
 
 export interface ChatCommand extends SessionOptions {
   readonly type: 'chat';
@@ -82,12 +84,16 @@ Without a question, a terminal opens the chat, and text on standard input is the
 runs. Input that has brought nothing after 300 ms counts as none: give - as the question to wait for it. "turnchart chat"
 without a terminal takes every line of standard input as a message.
 
+A tool that needs approval is asked about: in the chat, or on standard error where standard input is a terminal. Without
+one it is denied, and the model is told so.
+
 Options:
   --model <name>    who answers, in run and chat; simulated unless said otherwise:
 ${explainModels().replace(/^/gm, ' '.repeat(22)).trimEnd()}
   --session <name>  keeps run or chat under that name, and goes on with it the next time
   --store <file>    where sessions are kept (default: ~/.turnchart/sessions.db, or in $XDG_DATA_HOME)
   --record <file>   records run or chat into a new file, for replay
+  --yes             run, chat: approves every tool that asks first. Dangerous: a model may delete files with it
   --json            run, replay: one JSON line per event on standard output, and nothing else
   --speed <n>       replay: how many times as fast as it was, or max (default: 1)
   -h, --help        this text
@@ -98,16 +104,17 @@ Exit codes: 0 completed, 1 failed, 2 wrong arguments, 130 cancelled by Ctrl-C (a
 
 /** Which commands an option belongs to. */
 const optionsOf = {
-  run: ['model', 'session', 'store', 'record', 'json'],
-  chat: ['model', 'session', 'store', 'record'],
+  run: ['model', 'session', 'store', 'record', 'yes', 'json'],
+  chat: ['model', 'session', 'store', 'record', 'yes'],
   models: [],
   replay: ['store', 'json', 'speed'],
 } as const satisfies Record<string, readonly Option[]>;
 
-const allOptions = ['model', 'session', 'store', 'record', 'json', 'speed'] as const;
+const allOptions = ['model', 'session', 'store', 'record', 'yes', 'json', 'speed'] as const;
 type Option = (typeof allOptions)[number];
-type Values = { readonly json?: boolean | undefined } & {
-  readonly [name in Exclude<Option, 'json'>]?: string | undefined;
+type Flag = 'yes' | 'json';
+type Values = { readonly [name in Flag]?: boolean | undefined } & {
+  readonly [name in Exclude<Option, Flag>]?: string | undefined;
 };
 
 /** Reads the words after `turnchart`. Never throws: what is wrong is a command of its own, with one line that says so. */
@@ -120,6 +127,7 @@ export function readArguments(words: readonly string[]): Command {
       args: [...words],
       allowPositionals: true,
       options: {
+        yes: { type: 'boolean' },
         json: { type: 'boolean' },
         model: { type: 'string' },
         session: { type: 'string' },
@@ -175,8 +183,8 @@ function toReplay(files: readonly string[], { speed = '1', json = false, store }
   return { type: 'replay', file, speed: factor, json, ...(store !== undefined && { store }) };
 }
 
-function sessionOptions({ model = 'simulated', record, session, store }: Values): SessionOptions {
-  return { model, ...defined({ record, session, store }) };
+function sessionOptions({ model = 'simulated', yes = false, record, session, store }: Values): SessionOptions {
+  return { model, approvesAll: yes, ...defined({ record, session, store }) };
 }
 
 function refuseNamelessSession(command: ParsedCommand): ParsedCommand | undefined {

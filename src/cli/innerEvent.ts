@@ -1,4 +1,4 @@
-import type { TurnEvent } from '../events.ts';
+import type { AgentEvent, Envelope, TurnEvent } from '../events.ts';
 
 /** What was said, and how deep inside of sub-agents. */
 export interface InnerEvent {
@@ -7,14 +7,18 @@ export interface InnerEvent {
   readonly calls: readonly string[];
 }
 
-/** What a sub-agent says, as if a session said it. */
+/** Looks through `agent.event` to what is said inside. */
 export function innerEvent(told: TurnEvent): InnerEvent {
   const calls: string[] = [];
   let event = told;
   while (event.type === 'agent.event') {
     calls.push(event.toolCallId);
-    const { sessionId, seq, at } = event;
-    event = { at, ...event.event, sessionId, seq };
+    event = enterAgent(event);
   }
   return { event, calls };
+}
+
+/** What a sub-agent says, as if it were a session that said it. */
+export function enterAgent({ event, sessionId, seq, at }: AgentEvent & Envelope): TurnEvent {
+  return { at, ...event, sessionId, seq };
 }

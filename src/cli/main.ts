@@ -61,7 +61,7 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(command: RunCommand): Promise<number> {
-  const { question, isExplicit, json, model, record } = command;
+  const { question, isExplicit, json, approvesAll, model, record } = command;
   const isTerminal = process.stdin.isTTY === true;
   if (question === undefined && !isExplicit && !json && isTerminal && process.stdout.isTTY) return chat(command);
   const chosen = await chooseModel(model, process.env);
@@ -72,6 +72,7 @@ async function run(command: RunCommand): Promise<number> {
         runTurn({
           question: text,
           json,
+          approvesAll,
           terminal,
           outputClosed: outputClosed.signal,
           recording,
@@ -96,13 +97,13 @@ async function run(command: RunCommand): Promise<number> {
 }
 
 async function chat(command: Omit<ChatCommand, 'type'>): Promise<number> {
-  const { model, record } = command;
+  const { approvesAll, model, record } = command;
   const chosen = await chooseModel(model, process.env);
   if ('problem' in chosen) return refuse(`--model ${model}: ${chosen.problem}`);
   const canDraw = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
   return kept(command, (session) =>
     recorded(record, async (recording) => {
-      const options = { chosen, root: process.cwd(), env: process.env, recording, kept: session };
+      const options = { chosen, approvesAll, root: process.cwd(), env: process.env, recording, kept: session };
       // what draws takes long to load, and nothing else wants it
       if (canDraw) return (await import('./chat/chat.ts')).openChat(options);
       const { chatByLines } = await import('./chat/lineChat.ts');

@@ -7,16 +7,19 @@ import { type WritePathsOptions, writePaths } from './paths.ts';
 import { exitCodes } from './runTurn.ts';
 import type { Terminal } from './terminal.ts';
 
+type NumberBound = Exclude<keyof PathBounds, 'features'>;
+
 /** The bounds, by the options that set them. */
 const bounds = {
   steps: ['steps', 'model calls of a turn'],
   attempts: ['attempts', 'attempts of a model call'],
   tools: ['tools', 'tools that a step asks for'],
   'tool-attempts': ['toolAttempts', 'attempts of a tool'],
+  'tool-errors': ['toolErrors', 'steps in a row in which a tool fails'],
   'parallel-tools': ['parallelTools', 'tools that run at the same time'],
   retries: ['retries', 'how often tools may ask to be called again'],
   turns: ['turns', 'turns of a session'],
-} as const satisfies Record<string, readonly [keyof PathBounds, string]>;
+} as const satisfies Record<string, readonly [NumberBound, string]>;
 
 const explained = Object.entries(bounds).map(
   ([option, [bound, what]]) => `  ${`--${option} <n>`.padEnd(22)}${what} (default: ${defaultBounds[bound]})\n`,
@@ -31,7 +34,7 @@ Walks a machine over everything that may happen, and prints the paths through it
   turnchart paths --from session.jsonl --out bug.test.ts
 
 Options:
-  --machine <name>      turn (the default), toolCall or session
+  --machine <name>      turn (the default), toolCall, session or compaction
   --cover <name>        smoke (the default): few paths that take every transition, also called transitions;
                         edges: everything that can happen, wherever it can
   --to <state>          all ways into a state, instead of a cover
@@ -67,6 +70,7 @@ export async function pathsCommand(words: readonly string[], terminal: Terminal)
         attempts: { type: 'string' },
         tools: { type: 'string' },
         'tool-attempts': { type: 'string' },
+        'tool-errors': { type: 'string' },
         'parallel-tools': { type: 'string' },
         retries: { type: 'string' },
         turns: { type: 'string' },
@@ -84,7 +88,7 @@ export async function pathsCommand(words: readonly string[], terminal: Terminal)
     const { machine, cover, to, avoid, from, json, out, force } = values;
     if (machine !== undefined && !isOneOf(machines, machine)) return refuse(notOneOf('machine', machine, machines));
     if (cover !== undefined && !isOneOf(covers, cover)) return refuse(notOneOf('cover', cover, covers));
-    const given: { -readonly [bound in keyof PathBounds]?: number } = {};
+    const given: { -readonly [bound in Exclude<keyof PathBounds, 'features'>]?: number } = {};
     for (const [option, [bound]] of Object.entries(bounds)) {
       const value = values[option as keyof typeof bounds];
       if (value === undefined) continue;
@@ -103,5 +107,5 @@ export async function pathsCommand(words: readonly string[], terminal: Terminal)
   }
 }
 
-const machines: readonly PathSubjectName[] = ['turn', 'toolCall', 'session'];
+const machines: readonly PathSubjectName[] = ['turn', 'toolCall', 'session', 'compaction'];
 const covers: readonly NonNullable<WritePathsOptions['cover']>[] = ['smoke', 'transitions', 'edges'];

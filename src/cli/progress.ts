@@ -51,7 +51,10 @@ export class ProgressWriter {
     const margin = `${'  '.repeat(calls.length)}${event.agent} `;
     const line = isTerminal(event) ? undefined : describe(event);
     if (line !== undefined) this.#terminal.note(`${margin}${line.text}`, line.style);
-    this.#showState(calls.reduce<TurnSnapshot | undefined>((outer, id) => findToolCall(outer, id)?.agent, turn), margin);
+    this.#showState(
+      calls.reduce<TurnSnapshot | undefined>((outer, id) => findToolCall(outer, id)?.agent, turn),
+      margin,
+    );
   }
 
   #showState(turn: TurnSnapshot | undefined, margin = ''): void {

@@ -1,3 +1,4 @@
+import { createInterface, type Interface } from 'node:readline';
 import { type TurnEvent, toWireEvent } from '../events.ts';
 import { createAgent } from '../index.ts';
 import { textOf } from '../messages.ts';
@@ -5,6 +6,7 @@ import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { Turn } from '../turn.ts';
 import { AnswerWriter } from './answerWriter.ts';
+import { Asker } from './asker.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import type { RecordingFile } from './recordFile.ts';
 import { introduceSession, type KeptSession } from './sessions/keptSession.ts';
@@ -20,6 +22,8 @@ export interface RunTurnOptions {
   readonly question: string;
   /** Prints events as JSON lines instead of the answer. */
   readonly json: boolean;
+  /** Tools that need approval have it. */
+  readonly approvesAll: boolean;
   readonly terminal: Terminal;
   /** Aborts when nobody reads the output any more. */
   readonly outputClosed: AbortSignal;
@@ -39,10 +43,17 @@ export interface RunTurnOptions {
  * @throws StoreError where the session cannot be gone on with: another process has it, say
  */
 export async function runTurn({ question, json, terminal, outputClosed, ...options }: RunTurnOptions): Promise<number> {
-  const { model, isSimulated, notice, recording, kept } = options;
+  const { approvesAll, model, isSimulated, notice, recording, kept } = options;
   let turn: Turn | undefined;
   const tools = commandLineTools({ root: process.cwd(), isLocal: isSimulated });
-  const agent = createAgent({ name: 'turnchart', model, tools, ...(kept !== undefined && { store: kept.store }) });
+  const canAsk = process.stdin.isTTY === true;
+  const agent = createAgent({
+    name: 'turnchart',
+    model,
+    tools,
+    limits: { lastStep: canAsk ? 'ask' : 'fail' },
+    ...(kept !== undefined && { store: kept.store }),
+  });
   const session = agent.session(kept === undefined ? {} : { id: kept.name, resume: 'manual' });
   if (json) session.on('*', (event) => terminal.write(`${JSON.stringify(toWireEvent(event))}\n`));
   else {
@@ -51,9 +62,21 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
       const { all } = lastTurns(session.messages);
       terminal.note(introduceSession(kept, { shown: 0, all }, session.snapshot.status));
     }
-    const unfinished = kept && (await findUnfinished(session, tools, Date.now()));
-    show(session, terminal, { unfinished, isAsked: (turnId) => turnId === turn?.id });
   }
+  const unfinished = kept && (await findUnfinished(session, tools, Date.now()));
+  if (!json) show(session, terminal, { unfinished, isAsked: (turnId) => turnId === turn?.id });
+  let typed: Interface | undefined;
+  const asker = new Asker({
+    session: () => session,
+    terminal,
+    approvesAll,
+    canAsk,
+    onAsk: () => {
+      // not before there is a question: what is typed meanwhile is for the shell
+      typed ??= readAnswers(asker);
+    },
+  });
+  session.on('*', (event) => asker.take(event));
   // a tool that only waits holds no handle, and without one the process would end in the middle of the turn
   const alive = setInterval(() => undefined, 2 ** 30);
   let isStopped = false;
@@ -64,7 +87,12 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
   const stopListening = onInterrupt(() => cancel('Ctrl-C'), terminal);
   outputClosed.addEventListener('abort', () => cancel('output closed'), { once: true });
   try {
-    if (kept !== undefined) await finishUnfinished(session, terminal);
+    if (kept !== undefined) {
+      const { turns } = session;
+      session.resume();
+      asker.goOn(unfinished?.events);
+      await finish(turns, terminal);
+    }
     // it could not be kept, which was said
     if (session.snapshot.status === 'closed') return exitCodes.failed;
     if (!isStopped) {
@@ -82,6 +110,10 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
     return exitCodes.cancelled;
   } finally {
     stopListening();
+    if (typed !== undefined) {
+      typed.close();
+      process.stdin.destroy();
+    }
     try {
       await session.close();
       await agent.close();
@@ -91,13 +123,19 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
   }
 }
 
-async function finishUnfinished(session: Session, terminal: Terminal): Promise<void> {
-  const { turns } = session;
-  session.resume();
+async function finish(turns: readonly Turn[], terminal: Terminal): Promise<void> {
   for (const { outcome } of turns) {
     const ended = await outcome;
     if (ended.status === 'failed') terminal.note(describeFailure(ended.failure), 'red');
   }
+}
+
+/** Every line that is typed answers a question. */
+function readAnswers(asker: Asker): Interface {
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  lines.on('line', (line) => asker.answer(line));
+  lines.once('close', () => asker.leave());
+  return lines;
 }
 
 interface Shown {

@@ -107,6 +107,7 @@ describe('prepareStep chooses before every step what the model is asked with', (
       'Asked 1 times.',
       'Asked 1 times.',
     ]);
+    expect(asked).toBe(1);
   });
 
   it('may take its time, and is not waited for by a turn that is cancelled', async () => {

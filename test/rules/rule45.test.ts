@@ -8,7 +8,10 @@ describe('45. `consecutiveToolErrors` (3) steps in a row in which a tool failed,
   });
   const fine = tool('fine');
   let n = 0;
-  const step = (...names: string[]) => ({ calls: names.map((name) => ({ name, input: { n: (n += 1) } })) });
+  const step = (...names: string[]) => {
+    n += 1;
+    return { calls: names.map((name, index) => ({ name, input: { n, index } })) };
+  };
 
   it('fails the turn after three steps in a row with an error', async () => {
     const talk = converse([step('broken'), step('broken', 'fine'), step('fine', 'broken'), 'never'], {

@@ -1,3 +1,4 @@
+import { giveAnswer, OpenQuestions, readAnswer } from '../questions.ts';
 import { exitCodes } from '../runTurn.ts';
 import { introduceSession, type KeptSession } from '../sessions/keptSession.ts';
 import { lastTurns } from '../sessions/lastTurns.ts';
@@ -15,25 +16,34 @@ import { WaitingMessages } from './waiting.ts';
 /** Exit codes of a process that a signal ends: 128 and its number. */
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
+export interface ChatOptions extends Omit<ConversationOptions, 'onEvent' | 'canPause'> {
+  /** Tools that need approval have it. */
+  readonly approvesAll: boolean;
+}
+
 /**
  * The chat in a terminal, until somebody quits; gives the exit code. However it ends, the terminal is as it was before,
  * and nothing runs any more.
  *
  * @throws whatever broke it, after that
  */
-export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): Promise<number> {
+export async function openChat({ approvesAll, ...options }: ChatOptions): Promise<number> {
   const { chosen, env, kept } = options;
   const transcript = new Transcript();
   const status = new Status();
   const waiting = new WaitingMessages();
+  const questions = new OpenQuestions();
   const interrupts = new Interrupts();
   const ended = Promise.withResolvers<number>();
   const conversation = new Conversation({
     ...options,
+    canPause: true,
     onEvent: (event) => {
       transcript.take(event, conversation.chosen.model.contextWindow);
       status.take(event);
       waiting.take(event);
+      questions.take(event);
+      approve();
       screen.update();
     },
   });
@@ -41,6 +51,7 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     theme: createTheme(process.stdout),
     blocks: () => transcript.blocks,
     waiting: () => waiting.all,
+    questions: () => questions.all,
     status: () => status.describe(conversation.session.snapshot, Date.now()),
     footer: () => [conversation.chosen.name, ...(kept ? [kept.name] : []), '/help shows what can be typed'].join(' · '),
     hint: () => (interrupts.isPending(performance.now()) ? 'Ctrl-C again quits' : undefined),
@@ -73,12 +84,14 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     for (const event of unfinished?.events ?? []) {
       transcript.take(event);
       status.take(event);
+      questions.take(event);
     }
     for (const queued of conversation.queued) waiting.add(queued);
   }
 
   function submit(text: string): void {
     interrupts.forget();
+    if (answer(text)) return;
     const input = readInput(text);
     if ('message' in input) {
       deliver(input.message);
@@ -86,19 +99,36 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     }
     // what a command prints stands below it; of one that prints nothing one sees what it does
     let isShown = false;
-    const answer: CommandContext['say'] = (...said) => {
+    const reply: CommandContext['say'] = (...said) => {
       if (!isShown) transcript.note(`› ${text}`, 'quiet');
       isShown = true;
       say(...said);
     };
-    runCommand(input.command, input.argument, { ...context, say: answer }).catch(ended.reject);
+    runCommand(input.command, input.argument, { ...context, say: reply }).catch(ended.reject);
+  }
+
+  /** Takes what was typed as the answer to the question that is shown, if there is one and it is. */
+  function answer(text: string): boolean {
+    const [question] = questions.all;
+    const given = question && readAnswer(question, text);
+    if (question === undefined || given === undefined) return false;
+    const admission = giveAnswer(conversation.session, question, given);
+    if (!admission.accepted) say(admission.reason, 'problem');
+    screen.update();
+    return true;
+  }
+
+  function approve(): void {
+    if (!approvesAll) return;
+    for (const question of questions.all) {
+      if (question.type === 'approval') giveAnswer(conversation.session, question, { type: 'yes' });
+    }
   }
 
   function deliver(message: string): void {
-    if (!canSend()) return;
-    if (conversation.isIdle) {
-      conversation.send(message);
-    } else {
+    if (!conversation.isInTurn) {
+      context.queue(message);
+    } else if (canSend()) {
       conversation.session.steer(message);
       waiting.add({ type: 'steering', text: message });
     }
@@ -114,7 +144,7 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
   }
 
   function interrupt(): void {
-    const { isIdle } = conversation;
+    const isIdle = !conversation.isInTurn;
     switch (interrupts.press({ isIdle, hasText: screen.hasText, now: performance.now() })) {
       case 'cancel':
         conversation.session.cancel('Ctrl-C');
@@ -138,6 +168,7 @@ export async function openChat(options: Omit<ConversationOptions, 'onEvent'>): P
     if (kept !== undefined) await showPast(kept);
     screen.start();
     conversation.goOn();
+    approve();
     const code = await ended.promise;
     if (kept !== undefined && endsFromOutside(code) && !conversation.isIdle) {
       // the turn is not cancelled but left as it is, to be gone on with

@@ -36,8 +36,8 @@ export const commands: readonly SlashCommand[] = [
     name: 'cancel',
     description: 'stops the running turn, as Ctrl-C does',
     run: ({ conversation, say }) => {
-      if (conversation.isIdle) say('No turn runs.', 'quiet');
-      else conversation.session.cancel('/cancel');
+      if (conversation.isInTurn) conversation.session.cancel('/cancel');
+      else say('No turn runs.', 'quiet');
     },
   },
   {
@@ -45,6 +45,14 @@ export const commands: readonly SlashCommand[] = [
     argument: 'TEXT',
     description: 'sends a message for a turn of its own, after the running one',
     run: ({ queue }, text) => queue(text),
+  },
+  {
+    name: 'compact',
+    description: 'shortens the conversation for the model; it stays whole here',
+    run: async ({ conversation, say }) => {
+      const problem = await conversation.compact();
+      if (problem !== undefined) say(problem, 'problem');
+    },
   },
   {
     name: 'tools',
@@ -124,6 +132,7 @@ export async function runCommand(name: string, argument: string, context: Comman
 
 const keys: readonly (readonly [string, string])[] = [
   ['Enter', 'sends; while a turn runs, the message steers its next step'],
+  ['y, n, always', 'and Enter answer a question; n may be followed by the reason'],
   ['Alt-Enter', 'a new line; Shift-Enter where the terminal knows it, or \\ before Enter'],
   ['Up, Down', 'what was typed before'],
   ['Tab', 'completes commands and paths'],

@@ -21,6 +21,8 @@ export interface ConversationOptions {
   readonly recording?: RecordingFile | undefined;
   /** Where the session is kept, and goes on from. @default nowhere */
   readonly kept?: KeptSession | undefined;
+  /** Somebody is there who says whether a turn that has taken all its steps goes on. */
+  readonly canPause: boolean;
   readonly onEvent: (event: TurnEvent) => void;
 }
 
@@ -55,8 +57,15 @@ export class Conversation {
     return this.#toolsFor(this.chosen);
   }
 
+  /** Nothing is at work: a message that is sent begins its turn at once. */
   get isIdle(): boolean {
-    return this.session.snapshot.status !== 'inTurn';
+    const { status } = this.session.snapshot;
+    return status === 'idle' || status === 'closed';
+  }
+
+  /** A turn runs, which can be steered and cancelled. */
+  get isInTurn(): boolean {
+    return this.session.snapshot.status === 'inTurn';
   }
 
   /** Nothing can be said any more: the session is closed, or could not be kept. */
@@ -86,6 +95,20 @@ export class Conversation {
     return this.session.send(text);
   }
 
+  /** Shortens the conversation for the model; resolves when that is done. Gives the reason where it cannot be. */
+  async compact(): Promise<string | undefined> {
+    const { session } = this;
+    const rested = Promise.withResolvers<void>();
+    const stop = session.on('session.idle', () => rested.resolve());
+    try {
+      const admission = session.compact();
+      if (admission.accepted) await rested.promise;
+      return admission.reason;
+    } finally {
+      stop();
+    }
+  }
+
   /** Goes on with another model. Gives the reason where it cannot. */
   async switchModel(name: string): Promise<string | undefined> {
     const chosen = await chooseModel(name, this.#options.env);
@@ -113,11 +136,12 @@ export class Conversation {
   }
 
   #open(chosen: ChosenModel, past: Parameters<Agent['session']>[0]) {
-    const { kept, recording, onEvent } = this.#options;
+    const { kept, recording, canPause, onEvent } = this.#options;
     const agent = createAgent({
       name: 'turnchart',
       model: chosen.model,
       tools: this.#toolsFor(chosen),
+      limits: { lastStep: canPause ? 'ask' : 'fail' },
       ...(kept !== undefined && { store: kept.store }),
     });
     const session = agent.session(past);

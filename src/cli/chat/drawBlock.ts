@@ -67,8 +67,8 @@ const noteColours = {
 const foldedLines = 3;
 
 function drawTool(tool: ToolBlock, { width, isUnfolded, theme }: Drawing): readonly string[] {
-  const { toolName, input, progress, outcome } = tool;
-  const { mark, colour } = tool.outcome === undefined ? running : marks[tool.outcome.type];
+  const { toolName, input, progress, waits, agent = [], outcome } = tool;
+  const { mark, colour } = outcome !== undefined ? marks[outcome.type] : waits !== undefined ? asked : running;
   const name = theme[colour](`${mark} ${oneLine(toolName)}`);
   const body = (text: string) => indented('  ', clean(text), width);
   const lines = isUnfolded
@@ -76,6 +76,8 @@ function drawTool(tool: ToolBlock, { width, isUnfolded, theme }: Drawing): reado
     : [truncateToWidth(`${name} ${theme.dim(oneLine(JSON.stringify(input)))}`, width, '…')];
   const told = isUnfolded ? progress : progress.slice(-1);
   lines.push(...told.flatMap(body).map(theme.dim));
+  if (waits !== undefined) lines.push(...body(waits).map(theme.warning));
+  lines.push(...drawAgent(agent, { width, isUnfolded, theme }));
   switch (outcome?.type) {
     case 'completed': {
       const output = body(
@@ -87,11 +89,23 @@ function drawTool(tool: ToolBlock, { width, isUnfolded, theme }: Drawing): reado
     }
     case 'failed':
       return [...lines, ...body(`failed: ${outcome.message}`).map(theme.problem)];
+    case 'denied':
+      return [...lines, ...body(`denied: ${outcome.reason}`).map(theme.warning)];
     case 'cancelled':
       return [...lines, ...body(outcome.when).map(theme.warning)];
     default:
       return lines;
   }
+}
+
+/** What a sub-agent does; what it says only unfolded, for its answer is what the tool gave. */
+function drawAgent(blocks: readonly Block[], { width, ...drawing }: Drawing): readonly string[] {
+  const isShown = ({ type }: Block) =>
+    type === 'tool' || type === 'note' || (drawing.isUnfolded && type !== 'user' && type !== 'ending');
+  const margin = drawing.theme.dim('  │ ');
+  return blocks.filter(isShown).flatMap((block) => {
+    return drawBlock(block, { ...drawing, width: Math.max(1, width - 4) }).map((line) => `${margin}${line}`);
+  });
 }
 
 interface Mark {
@@ -100,9 +114,11 @@ interface Mark {
 }
 
 const running: Mark = { mark: '→', colour: 'running' };
+const asked: Mark = { mark: '?', colour: 'warning' };
 const marks: Readonly<Record<NonNullable<ToolBlock['outcome']>['type'], Mark>> = {
   completed: { mark: '✓', colour: 'success' },
   failed: { mark: '✗', colour: 'problem' },
+  denied: { mark: '✗', colour: 'warning' },
   cancelled: { mark: '✗', colour: 'warning' },
 };
 

@@ -2,6 +2,8 @@ import { createInterface } from 'node:readline';
 import { textOf } from '../../messages.ts';
 import type { Turn } from '../../turn.ts';
 import { AnswerWriter } from '../answerWriter.ts';
+import { Asker } from '../asker.ts';
+import { Lines } from '../lines.ts';
 import { describeFailure, ProgressWriter } from '../progress.ts';
 import { exitCodes, sameInterruptMs } from '../runTurn.ts';
 import { introduceSession, type KeptSession } from '../sessions/keptSession.ts';
@@ -12,28 +14,38 @@ import { Conversation, type ConversationOptions, introduce } from './conversatio
 import { pastBlocks } from './pastBlocks.ts';
 import type { Block } from './transcript.ts';
 
-export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent'> {
+export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent' | 'canPause'> {
   readonly terminal: Terminal;
+  /** Tools that need approval have it. */
+  readonly approvesAll: boolean;
   /** Aborts when nobody reads the output any more. */
   readonly outputClosed: AbortSignal;
 }
 
 /**
  * The chat without a terminal that can be drawn on: every line of standard input is a message or a command, and the
- * next one is read when its turn has ended. Gives the exit code of the last turn, or that of quitting where the lines
+ * next one is read when its turn has ended; typed lines answer its questions meanwhile. Gives the exit code of the last turn, or that of quitting where the lines
  * are typed.
  */
-export async function chatByLines({ terminal, outputClosed, ...options }: LineChatOptions): Promise<number> {
+export async function chatByLines({
+  terminal,
+  approvesAll,
+  outputClosed,
+  ...options
+}: LineChatOptions): Promise<number> {
   const answer = new AnswerWriter(terminal);
   const progress = new ProgressWriter(terminal);
+  const isTyped = process.stdin.isTTY === true;
+  const asker = new Asker({ session: () => conversation.session, terminal, approvesAll, canAsk: isTyped });
   const conversation = new Conversation({
     ...options,
+    canPause: isTyped,
     onEvent: (event) => {
       answer.take(event);
       progress.take(event, conversation.session.snapshot);
+      asker.take(event);
     },
   });
-  const isTyped = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
     terminal: false,
@@ -41,7 +53,8 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
     ...(isTyped && { output: process.stdout }),
   });
   // from now on, or what comes while an unfinished turn goes on would be lost
-  const read = lines[Symbol.asyncIterator]();
+  const read = new Lines(lines, (line) => asker.answer(line));
+  lines.once('close', () => asker.leave());
   const messages: string[] = [];
   let code: number = exitCodes.completed;
   let isOver = false;
@@ -57,7 +70,7 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
     quit,
   };
   const stopListening = onInterrupt(() => {
-    if (conversation.isIdle) {
+    if (!conversation.isInTurn) {
       code = exitCodes.cancelled;
       quit();
       return;
@@ -74,7 +87,7 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
     terminal.note(introduce(options.chosen, options.env));
-    if (options.kept !== undefined) code = await goOn(conversation, options.kept, terminal);
+    if (options.kept !== undefined) code = await goOn(conversation, options.kept, { terminal, asker });
     if (isTyped && !isOver) lines.prompt();
     for await (const line of read) {
       if (isOver) break;
@@ -101,7 +114,11 @@ export async function chatByLines({ terminal, outputClosed, ...options }: LineCh
 }
 
 /** Shows where a kept session stands, and goes on with the turns that it was at; gives the exit code of the last. */
-async function goOn(conversation: Conversation, kept: KeptSession, terminal: Terminal): Promise<number> {
+async function goOn(
+  conversation: Conversation,
+  kept: KeptSession,
+  { terminal, asker }: { readonly terminal: Terminal; readonly asker: Asker },
+): Promise<number> {
   const past = lastTurns(conversation.session.messages);
   terminal.note(introduceSession(kept, past, conversation.session.snapshot.status));
   for (const block of pastBlocks(past.messages)) noteBlock(block, terminal);
@@ -111,6 +128,7 @@ async function goOn(conversation: Conversation, kept: KeptSession, terminal: Ter
   }
   const { turns } = conversation.session;
   conversation.goOn();
+  asker.goOn(unfinished?.events);
   let code: number = exitCodes.completed;
   for (const turn of turns) code = await finish(turn, terminal);
   return code;

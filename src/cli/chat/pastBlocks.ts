@@ -22,7 +22,7 @@ function blocksOf(
     case 'user': {
       const { cause } = message;
       if (cause === undefined || cause === 'steering') {
-        return [{ type: 'user', text: textOf(message), isSteering: cause === 'steering' }];
+        return [{ type: 'user', messageId: message.id, text: textOf(message), isSteering: cause === 'steering' }];
       }
       return cause === 'cancel_note' ? [{ type: 'note', text: 'cancelled', tone: 'warning' }] : [];
     }
@@ -59,6 +59,7 @@ function partBlocks(
 
 function outcomeOf({ output, synthesized }: ToolResultPart): NonNullable<ToolBlock['outcome']> {
   if (synthesized === 'not_started') return { type: 'cancelled', when: describeCancelled({ started: false }) };
+  if (output.type === 'error' && synthesized === 'denied') return { type: 'denied', reason: output.value };
   if (output.type === 'error') return { type: 'failed', message: output.value };
   return { type: 'completed', output, asksAgain: false };
 }

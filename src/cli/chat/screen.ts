@@ -9,8 +9,10 @@ import {
   TuiMainScreen,
   wrapTextWithAnsi,
 } from '@earendil-works/pi-tui';
+import type { Question } from '../questions.ts';
 import { commands } from './commands.ts';
 import { clip, drawBlock, oneLine } from './drawBlock.ts';
+import { drawQuestion } from './drawQuestion.ts';
 import type { Theme } from './theme.ts';
 import type { Block } from './transcript.ts';
 import type { WaitingMessage } from './waiting.ts';
@@ -19,6 +21,8 @@ export interface ScreenOptions {
   readonly theme: Theme;
   readonly blocks: () => readonly Block[];
   readonly waiting: () => readonly WaitingMessage[];
+  /** What somebody is to answer. */
+  readonly questions: () => readonly Question[];
   /** What the turn is at, part by part; nothing while none runs. */
   readonly status: () => readonly string[];
   /** What stands below the conversation while no turn runs. */
@@ -141,7 +145,7 @@ export class Screen {
   }
 
   #drawFooter(width: number): string[] {
-    const { theme, status, footer, hint, waiting } = this.#options;
+    const { theme, status, footer, hint, waiting, questions } = this.#options;
     const [state, ...facts] = status();
     const urgent = hint();
     const parts = facts.map((fact) => theme.dim(oneLine(fact)));
@@ -153,7 +157,9 @@ export class Screen {
       const label = type === 'steering' ? 'steering, for the next step' : 'queued';
       return theme.dim(`  ${label}: ${oneLine(text)}`);
     });
-    return [...wrapTextWithAnsi(line, width), ...messages].map((text) => clip(text, width));
+    const { isUnfolded } = this.#conversation;
+    const question = drawQuestion(questions(), Date.now(), { width, isUnfolded, theme });
+    return [...wrapTextWithAnsi(line, width), ...messages, ...question].map((text) => clip(text, width));
   }
 }
 

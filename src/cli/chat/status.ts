@@ -1,15 +1,19 @@
 import type { TurnEvent } from '../../events.ts';
-import type { SessionSnapshot } from '../../snapshot.ts';
+import type { SessionSnapshot, ToolCallSnapshot, TurnSnapshot } from '../../snapshot.ts';
 
 /** What the turn is at, and what it waits for: the snapshot says where it stands, events say since when. */
 export class Status {
   #startedAt = 0;
+  #compactingSince = 0;
   #model: 'waiting for the model' | 'reasoning' | 'answering' = 'waiting for the model';
   #modelRetry = { type: '', maxAttempts: 0 };
   readonly #tools = new Map<string, string | { readonly startedAt: number }>();
 
   take(event: TurnEvent): void {
     switch (event.type) {
+      case 'compaction.started':
+        this.#compactingSince = event.at;
+        return;
       case 'turn.started':
         this.#startedAt = event.at;
         this.#tools.clear();
@@ -39,11 +43,12 @@ export class Status {
   }
 
   /**
-   * The line for a moment, part by part; nothing while no turn runs.
+   * The line for a moment, part by part; nothing while nothing runs.
    *
    * @param now epoch ms
    */
-  describe({ turn }: SessionSnapshot, now: number): readonly string[] {
+  describe({ status, turn }: SessionSnapshot, now: number): readonly string[] {
+    if (status === 'compacting') return [status, elapsed(now - this.#compactingSince)];
     if (turn === undefined || turn.step === 0) return [];
     return [
       turn.state,
@@ -64,19 +69,40 @@ export class Status {
         return [type, `again in ${left} s`, `attempt ${turn.attempt + 1} of ${maxAttempts}`];
       }
       case 'runningTools': {
-        const running = turn.tools.flatMap(({ toolCallId, toolName, state }) => {
+        const running = turn.tools.flatMap((tool) => {
+          const { toolCallId, toolName, state, agent } = tool;
           const since = this.#tools.get(toolCallId);
           if (state === 'executing' && typeof since === 'object')
             return [`${toolName} ${elapsed(now - since.startedAt)}`];
+          const awaited = awaitedBy(tool);
+          if (awaited !== undefined) return [`${toolName} waiting for ${awaited}`];
+          if (agent !== undefined) return [`${toolName} ${agent.state}`];
           if (state === 'retrying' && typeof since === 'string') return [`${toolName} ${state}, ${since}`];
           return isSettled(state) ? [] : [`${toolName} ${state}`];
         });
         return running.length === 0 ? [] : [running.join(', ')];
       }
+      case 'awaitingAnswers':
+      case 'awaitingExtension':
+      case 'awaitingResume':
+        return [`waiting for ${awaitedIn(turn) ?? 'you'}`];
       default:
         return [];
     }
   }
+}
+
+/** Who is waited for, where a turn waits for somebody: people come first. */
+function awaitedIn({ state, tools }: TurnSnapshot): 'you' | 'a client' | undefined {
+  if (state === 'awaitingExtension' || state === 'awaitingResume') return 'you';
+  const awaited = tools.map(awaitedBy);
+  return awaited.includes('you') ? 'you' : awaited.find((who) => who !== undefined);
+}
+
+function awaitedBy({ state, agent }: ToolCallSnapshot): 'you' | 'a client' | undefined {
+  if (state === 'awaitingApproval') return 'you';
+  if (state === 'awaitingResult') return 'a client';
+  return agent && awaitedIn(agent);
 }
 
 const settled: ReadonlySet<string> = new Set(['completed', 'failed', 'denied', 'interrupted', 'cancelled']);

@@ -14,6 +14,7 @@ export interface Theme {
   readonly running: Paint;
   readonly success: Paint;
   readonly warning: Paint;
+  readonly question: Paint;
   readonly problem: Paint;
   readonly plain: Paint;
   readonly markdown: MarkdownTheme;
@@ -38,6 +39,7 @@ export function createTheme(stream: Output): Theme {
     running: cyan,
     success: paint('green'),
     warning: paint('yellow'),
+    question: paint(['bold', 'yellow']),
     problem: paint('red'),
     plain,
     markdown: {

@@ -1,11 +1,20 @@
-import { isTerminal, type TurnEvent } from '../../events.ts';
+import { type AgentEvent, type Envelope, isTerminal, type TurnEvent } from '../../events.ts';
 import type { Json } from '../../json.ts';
 import { type ToolOutput, textOf } from '../../messages.ts';
-import { describeCancelled, describeEnding, describeFailure, describeWarning, seconds } from '../progress.ts';
+import { enterAgent } from '../innerEvent.ts';
+import { noticeOf } from '../notices.ts';
+import {
+  describeApproval,
+  describeCancelled,
+  describeEnding,
+  describeFailure,
+  describeWaiting,
+  seconds,
+} from '../progress.ts';
 
 /** A piece of what the chat shows, from top to bottom. Never changed, only replaced. */
 export type Block =
-  | { readonly type: 'user'; readonly text: string; readonly isSteering: boolean }
+  | { readonly type: 'user'; readonly messageId: string; readonly text: string; readonly isSteering: boolean }
   | { readonly type: 'reasoning'; readonly messageId: string; readonly text: string }
   | { readonly type: 'answer'; readonly messageId: string; readonly text: string }
   /** What was shown of an answer that broke off. */
@@ -21,9 +30,14 @@ export interface ToolBlock {
   readonly input: Json;
   /** What it said while it ran, and its retries. */
   readonly progress: readonly string[];
+  /** What it waits for, where somebody outside is asked. */
+  readonly waits?: string;
+  /** What the sub-agent has done so far that works on it. */
+  readonly agent?: readonly Block[];
   readonly outcome?:
     | { readonly type: 'completed'; readonly output: ToolOutput; readonly asksAgain: boolean }
     | { readonly type: 'failed'; readonly message: string }
+    | { readonly type: 'denied'; readonly reason: string }
     | { readonly type: 'cancelled'; readonly when: string };
 }
 
@@ -37,6 +51,8 @@ export interface NoteBlock {
 /** What the chat has to show, made of events and of what commands print. Knows no terminal. */
 export class Transcript {
   readonly #blocks: Block[] = [];
+  /** Of sub-agents, by the calls that they work on. */
+  readonly #agents = new Map<string, Transcript>();
   #lastStepTokens = 0;
 
   get blocks(): readonly Block[] {
@@ -57,7 +73,9 @@ export class Transcript {
     switch (event.type) {
       case 'message.added':
         if (event.cause === 'input' || event.cause === 'steering') {
-          this.#blocks.push({ type: 'user', text: textOf(event.message), isSteering: event.cause === 'steering' });
+          const { cause, message } = event;
+          const text = textOf(message);
+          this.#blocks.push({ type: 'user', messageId: message.id, text, isSteering: cause === 'steering' });
         }
         return;
       case 'reasoning.delta':
@@ -69,6 +87,9 @@ export class Transcript {
       case 'message.superseded':
         this.#supersede(event.messageId);
         return;
+      case 'message.replaced':
+        this.#replace(event.messageId, event.replacement);
+        return;
       case 'model.retrying': {
         const { attempt, maxAttempts, failure, delayMs } = event;
         const what = `Attempt ${attempt} of ${maxAttempts} failed (${failure.code}): ${failure.message}`;
@@ -77,6 +98,7 @@ export class Transcript {
       }
       case 'tool.called': {
         const { toolCallId, toolName, input } = event;
+        this.#agents.delete(toolCallId);
         this.#blocks.push({ type: 'tool', toolCallId, toolName, input, progress: [] });
         return;
       }
@@ -98,16 +120,37 @@ export class Transcript {
       case 'tool.cancelled':
         this.#settle(event.toolCallId, { type: 'cancelled', when: describeCancelled(event) });
         return;
+      case 'tool.denied':
+        this.#settle(event.toolCallId, { type: 'denied', reason: event.reason });
+        return;
+      case 'tool.approvalRequested':
+      case 'tool.resultRequested':
+        this.#changeTool(event.toolCallId, (tool) => ({ ...tool, waits: describeWaiting(event) }));
+        return;
+      case 'tool.approvalResolved':
+        this.#changeTool(event.toolCallId, ({ waits: _, ...tool }) => tool);
+        if (event.decision === 'approved') this.#report(event.toolCallId, describeApproval(event));
+        return;
+      case 'agent.event':
+        this.#takeInner(event);
+        return;
       case 'step.finished':
         this.#lastStepTokens = event.usage.inputTokens + event.usage.outputTokens;
         return;
-      case 'budget.warning':
-      case 'diagnostic':
-        this.note(describeWarning(event), 'warning');
-        return;
-      default:
+      default: {
         if (isTerminal(event)) this.#end(event, contextWindow);
+        const notice = noticeOf(event);
+        if (notice !== undefined) this.note(notice.text, notice.tone);
+      }
     }
+  }
+
+  #takeInner(event: AgentEvent & Envelope): void {
+    const { toolCallId } = event;
+    const agent = this.#agents.get(toolCallId) ?? new Transcript();
+    this.#agents.set(toolCallId, agent);
+    agent.take(enterAgent(event));
+    this.#changeTool(toolCallId, (tool) => ({ ...tool, agent: [...agent.blocks] }));
   }
 
   #extend(type: 'reasoning' | 'answer', { messageId, text }: { messageId: string; text: string }): void {
@@ -131,12 +174,22 @@ export class Transcript {
     this.#blocks.splice(first, Number.POSITIVE_INFINITY, { type: 'superseded', text }, ...kept);
   }
 
+  /** Nothing is left of what was withdrawn. */
+  #replace(messageId: string, text: string): void {
+    const isShown = (block: Block) =>
+      (block.type === 'user' || block.type === 'answer') && block.messageId === messageId;
+    const index = this.#blocks.findIndex(isShown);
+    const block = this.#blocks[index];
+    if (block?.type !== 'user' && block?.type !== 'answer') return;
+    this.#blocks.splice(index, 1, ...(text === '' ? [] : [{ ...block, text }]));
+  }
+
   #report(toolCallId: string, text: string): void {
     this.#changeTool(toolCallId, (tool) => ({ ...tool, progress: [...tool.progress, text] }));
   }
 
   #settle(toolCallId: string, outcome: NonNullable<ToolBlock['outcome']>): void {
-    this.#changeTool(toolCallId, (tool) => ({ ...tool, outcome }));
+    this.#changeTool(toolCallId, ({ waits: _, ...tool }) => ({ ...tool, outcome }));
   }
 
   #changeTool(toolCallId: string, change: (tool: ToolBlock) => ToolBlock): void {

@@ -1,10 +1,15 @@
 import type { AgentOptions } from '../../agent.ts';
 import { defaultAttempts, defaultLimits, defaultRetries } from '../../machines/policies.ts';
 import type { Model, Usage } from '../../model.ts';
-import { defaultBounds, overBudget, type PathBounds } from './bounds.ts';
+import { preparesSteps } from '../../services/prepareStep.ts';
+import type { AnyTool } from '../../tool.ts';
+import { defaultBounds, overBudget, type PathBounds, type PathFeature } from './bounds.ts';
 
-/** What an agent is made of; who answers is the path's business, so of a model only its name counts. */
-export type PathAgentOptions = Omit<AgentOptions, 'model'> & {
+/**
+ * What an agent is made of. Who answers is the path's business, so of a model only its name counts; and what, so that
+ * answers are of no form.
+ */
+export type PathAgentOptions = Omit<AgentOptions, 'model' | 'output' | 'validateOutput'> & {
   /** What `pricing` is asked about; it is not called. @default a scripted one */
   readonly model?: Pick<Model, 'provider' | 'modelId'>;
 };
@@ -25,18 +30,39 @@ export function boundsOf(options: PathAgentOptions): PathBounds {
     steps: Math.min(own.steps, defaultBounds.steps),
     attempts: Math.min(own.attempts, defaultBounds.attempts),
     toolAttempts: Math.min(own.toolAttempts, defaultBounds.toolAttempts),
+    toolErrors: Math.min(own.toolErrors, defaultBounds.toolErrors),
     parallelTools: own.parallelTools,
     retries: Math.min(own.retries, defaultBounds.retries),
+    features: featuresOf(options),
   };
 }
 
-type Limits = Pick<PathBounds, 'steps' | 'attempts' | 'toolAttempts' | 'parallelTools' | 'retries'>;
+/** What the agent has of all that a turn may have. */
+function featuresOf(options: PathAgentOptions): readonly PathFeature[] {
+  const { tools = [] } = options;
+  return [
+    ...(tools.some(needsApproval) ? (['approvals'] as const) : []),
+    ...(tools.some(isClientSide) ? (['clients'] as const) : []),
+    ...(preparesSteps(options) ? (['preparation'] as const) : []),
+  ];
+}
+
+export function needsApproval({ approval = false }: AnyTool): boolean {
+  return approval !== false;
+}
+
+export function isClientSide({ execute, agent }: AnyTool): boolean {
+  return execute === undefined && agent === undefined;
+}
+
+type Limits = Pick<PathBounds, 'steps' | 'attempts' | 'toolAttempts' | 'toolErrors' | 'parallelTools' | 'retries'>;
 
 function limitsOf({ limits, modelRetry, retries, tools = [] }: PathAgentOptions): Limits {
   return {
     steps: limits?.maxSteps ?? defaultLimits.maxSteps,
     attempts: modelRetry?.maxAttempts ?? defaultAttempts.maxAttempts,
     toolAttempts: Math.max(1, ...tools.map(({ retry }) => retry?.maxAttempts ?? 1)),
+    toolErrors: limits?.consecutiveToolErrors ?? defaultLimits.consecutiveToolErrors,
     parallelTools: limits?.maxParallelTools ?? defaultLimits.maxParallelTools,
     retries: retries ?? defaultRetries,
   };
@@ -46,6 +72,7 @@ function limitsOf({ limits, modelRetry, retries, tools = [] }: PathAgentOptions)
 const optionNames = {
   steps: 'limits.maxSteps',
   attempts: 'modelRetry.maxAttempts',
+  toolErrors: 'limits.consecutiveToolErrors',
   parallelTools: 'limits.maxParallelTools',
   retries: 'retries',
 } as const satisfies Partial<Record<keyof Limits, string>>;
@@ -53,6 +80,12 @@ const optionNames = {
 /** Which bound lets a path go further than the agent goes; nothing where none does. */
 export function boundTooWide(bounds: PathBounds, options: PathAgentOptions): string | undefined {
   const own = limitsOf(options);
+  const has = featuresOf(options);
+  const missing = bounds.features.find((feature) => !has.includes(feature));
+  if (missing !== undefined) return `it has to do with ${missing}, and the agent has none`;
+  if (has.includes('preparation') && !bounds.features.includes('preparation')) {
+    return "its steps are not prepared, and the agent's are: bounds: { features: ['preparation'] }";
+  }
   for (const [name, option] of Object.entries(optionNames) as [keyof typeof optionNames, string][]) {
     if (bounds[name] > own[name])
       return `its bound \`${name}\` is ${bounds[name]}, and the agent's \`${option}\` ${own[name]}`;
@@ -62,16 +95,25 @@ export function boundTooWide(bounds: PathBounds, options: PathAgentOptions): str
 
 /** The agent with limits as tight as those of a path. */
 export function tightened(options: PathAgentOptions, bounds: PathBounds): PathAgentOptions {
-  const { tools = [], limits, modelRetry } = options;
+  const { tools = [], limits: { softCost: _, ...limits } = {}, modelRetry } = options;
   return {
     ...options,
-    limits: { ...limits, maxSteps: bounds.steps, maxParallelTools: bounds.parallelTools },
+    // of pauses and compaction these paths know nothing
+    compaction: false,
+    limits: {
+      ...limits,
+      lastStep: 'fail',
+      maxSteps: bounds.steps,
+      maxParallelTools: bounds.parallelTools,
+      consecutiveToolErrors: bounds.toolErrors,
+    },
     modelRetry: { ...modelRetry, maxAttempts: bounds.attempts },
     retries: bounds.retries,
     tools: tools.map((tool) => {
-      const { retry } = tool;
-      if (retry === undefined || retry.maxAttempts <= bounds.toolAttempts) return tool;
-      return { ...tool, retry: { ...retry, maxAttempts: bounds.toolAttempts } };
+      // a path calls what it is given again and again
+      const { retry, ...others } = { ...tool, repeatable: true };
+      if (retry === undefined) return others;
+      return { ...others, retry: { ...retry, maxAttempts: Math.min(retry.maxAttempts, bounds.toolAttempts) } };
     }),
   };
 }

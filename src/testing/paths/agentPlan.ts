@@ -3,7 +3,7 @@ import type { CallModelOutput } from '../../machines/contracts.ts';
 import type { Usage } from '../../model.ts';
 import { boundTooWide, overspendingUsage, type PathAgentOptions } from './agentLimits.ts';
 import type { TurnPath } from './path.ts';
-import { type PathEvent, readToolEvent } from './pathEvent.ts';
+import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import { modelResult } from './results.ts';
 
 /** A call that the model of an agent can make. */
@@ -11,6 +11,8 @@ export interface KnownCall {
   readonly name: string;
   readonly input: Json;
   readonly sequential: boolean;
+  /** What comes of its preparation: whether somebody has to be asked, or it runs outside. */
+  readonly kind: 'is ready' | 'is ready, to run alone' | 'needs approval' | 'is for a client' | 'else';
   /** How often its tool is tried, in total. */
   readonly attempts: number;
 }
@@ -33,7 +35,7 @@ export interface PlannedCall {
 
 /** What the path makes of a call. */
 interface Fate {
-  readonly prepared?: 'is ready' | 'is ready, to run alone' | 'is refused';
+  readonly prepared?: ToolHappening;
   readonly failsForNow: boolean;
 }
 
@@ -62,7 +64,7 @@ export function planPath(path: TurnPath, options: PathAgentOptions, known: reado
 /** Why something cannot happen to this agent at all; nothing where it may. */
 export function reasonAgainst(
   event: PathEvent,
-  { limits }: PathAgentOptions,
+  { limits, approval }: PathAgentOptions,
   known: readonly KnownCall[],
   overBudget: Usage | undefined,
 ): string | undefined {
@@ -75,14 +77,40 @@ export function reasonAgainst(
   if (event.endsWith(', over budget') && overBudget === undefined) {
     return 'the agent has neither `limits.maxTokens` nor a `limits.maxCost` that its pricing reaches';
   }
-  if (happening === 'is ready' || happening === 'is ready, to run alone') {
-    if (known.length === 0) return 'the agent has no tools';
-    const isAlone = happening === 'is ready, to run alone';
-    if (known.some(({ sequential }) => sequential === isAlone)) return undefined;
-    return isAlone ? 'no tool is `sequential`' : 'all tools are `sequential`';
+  if (unarranged.has(event)) return "what the application's own functions say is not arranged";
+  if (happening === undefined) return undefined;
+  if (happening === 'is for an agent' || happening === 'is denied by a guardrail')
+    return `no tool ${happening} on a path`;
+  if (happening === 'is not approved in time' && approval?.timeoutMs === undefined) {
+    return 'the agent has no `approval.timeoutMs`';
   }
-  return undefined;
+  if (!preparations.has(happening) || happening === 'is refused') return undefined;
+  if (known.length === 0) return 'the agent has no tools';
+  if (known.some(({ kind }) => kind === happening)) return undefined;
+  if (happening === 'needs approval') return 'no tool has `approval`';
+  if (happening === 'is for a client') return 'every tool has `execute`';
+  if (happening === 'is ready, to run alone') return 'no tool is `sequential`';
+  return known.every(({ sequential }) => sequential)
+    ? 'all tools are `sequential`'
+    : 'no tool runs without being asked about, here';
 }
+
+/** What comes of the preparation of a tool. */
+const preparations: ReadonlySet<ToolHappening> = new Set([
+  'is ready',
+  'is ready, to run alone',
+  'needs approval',
+  'is for a client',
+  'is refused',
+]);
+
+const unarranged: ReadonlySet<PathEvent> = new Set([
+  'step is prepared, message rewritten',
+  'input is denied',
+  'preparation fails',
+  'preparation breaks',
+  'answer is denied',
+]);
 
 function retryAfterOutput({ steps }: TurnPath, { modelRetry }: PathAgentOptions): string | undefined {
   if (modelRetry?.retryAfterOutput !== false) return undefined;
@@ -114,9 +142,8 @@ function fateOf({ steps }: TurnPath, index: number, number: number): Fate {
     const tool = readToolEvent(event);
     if (tool?.number !== number) continue;
     const { happening } = tool;
-    if (happening === 'is ready' || happening === 'is ready, to run alone' || happening === 'is refused') {
-      fate = { ...fate, prepared: happening };
-    } else if (happening === 'fails for now') fate = { ...fate, failsForNow: true };
+    if (preparations.has(happening)) fate = { ...fate, prepared: happening };
+    else if (happening === 'fails for now') fate = { ...fate, failsForNow: true };
   }
   return fate;
 }
@@ -130,8 +157,7 @@ function chooseCall(
   if (prepared === 'is refused' || (prepared === undefined && known.length === 0)) {
     return { name: unknownName(known), input: {}, isUnknown: true };
   }
-  const isAlone = prepared === 'is ready, to run alone';
-  const fitting = prepared === undefined ? known : known.filter(({ sequential }) => sequential === isAlone);
+  const fitting = prepared === undefined ? known : known.filter(({ kind }) => kind === prepared);
   // the tool itself may allow more: it gets the path's number
   const lasting = failsForNow ? fitting.filter(({ attempts }) => attempts >= bounds.toolAttempts) : fitting;
   const call = lasting[(number - 1) % lasting.length];

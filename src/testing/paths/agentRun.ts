@@ -5,18 +5,20 @@ import type { Payload } from '../../events.ts';
 import { type Command, Host, type HostInput } from '../../host.ts';
 import type { CallModelInput } from '../../machines/contracts.ts';
 import { messagesOf } from '../../machines/history.ts';
+import { messagesForModel } from '../../machines/modelView.ts';
 import type { TurnContext } from '../../machines/turnMachine.ts';
 import { userMessage } from '../../messages.ts';
 import { type AnyTool, Retry, type ToolRun } from '../../tool.ts';
 import type { PathAgentOptions } from './agentLimits.ts';
 import type { AgentSubjectSettings } from './agentSubject.ts';
+import { isInSession } from './alphabet.ts';
 import { hostState, isAbout, timerFor } from './hostWords.ts';
 import { Instructions } from './instructions.ts';
 import type { ModelVoice } from './modelVoice.ts';
 import type { Observation, PathRun, SeenEffect } from './observation.ts';
 import type { TurnPath } from './path.ts';
 import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
-import { childrenOf, dotted, toolStates, turnSnapshot } from './pathState.ts';
+import { childrenOf, compactionState, dotted, toolStates, turnSnapshot } from './pathState.ts';
 import { impossible } from './rig.ts';
 
 /** An effect that has begun to run. */
@@ -26,6 +28,8 @@ interface Work {
   onReport: () => void;
   onSettled: () => void;
 }
+
+const timed: ReadonlySet<ToolHappening | undefined> = new Set(['runs again', 'is not approved in time']);
 
 /** What a tool is told to do next. */
 type ToolInstructions = Instructions<ToolHappening>;
@@ -61,7 +65,7 @@ export class AgentRun implements PathRun {
       ...(inspect !== undefined && { inspect }),
     });
     this.#host.onAbort = (effect) => this.#abort(effect);
-    if (path.machine === 'session') return;
+    if (isInSession(path.machine)) return;
     this.#command(this.#send());
     this.#turn = this.#host.turn;
     this.#turn?.on('*', (payload) => this.#emitted.push(payload as Payload));
@@ -87,14 +91,18 @@ export class AgentRun implements PathRun {
       state:
         this.#turn === undefined
           ? hostState(host, events)
-          : { turn: dotted(this.#turn.getSnapshot().value), tools: toolStates(turnSnapshot(this.#turn)) },
+          : {
+              turn: dotted(this.#turn.getSnapshot().value),
+              tools: toolStates(turnSnapshot(this.#turn)),
+              compaction: compactionState(this.#turn, events),
+            },
       events: [...events],
       started: [...this.#started],
       running,
       aborted: [...this.#aborted],
       children: childrenOf(turn),
       messages: messagesOf(history),
-      asked: call && messagesOf(call.history),
+      asked: call && messagesForModel(call.history),
     };
   }
 
@@ -110,13 +118,17 @@ export class AgentRun implements PathRun {
       return;
     }
     const tool = readToolEvent(event);
-    if (event === 'retry is due' || event === 'time is up' || tool?.happening === 'runs again') {
+    if (event === 'retry is due' || event === 'time is up' || timed.has(tool?.happening)) {
       this.#fire(event);
       return;
     }
-    const effect = [...this.#host.effects.values()].find(({ id }) => isAbout(event, id));
+    const effect = [...this.#host.effects.values()].find(({ id, kind }) =>
+      event === 'step is prepared' ? kind === 'prepareStep' : isAbout(event, id),
+    );
     if (effect === undefined) throw impossible(event, this.observe().state);
-    if (tool === undefined) {
+    if (effect.kind === 'prepareStep') {
+      await this.#work(effect, () => {}, false);
+    } else if (tool === undefined) {
       const index = this.#index;
       await this.#work(effect, () => this.#voice.say(index), event === 'model streams');
     } else if (effect.kind === 'prepareTool') {
@@ -130,6 +142,8 @@ export class AgentRun implements PathRun {
 
   #commandsOf(event: PathEvent): readonly Command[] | undefined {
     const { queue } = this.#host.actor.getSnapshot().context;
+    const tool = readToolEvent(event);
+    if (tool !== undefined) return this.#answerTo(tool);
     switch (event) {
       case 'turn starts':
         return [{ type: 'session.start' }];
@@ -151,6 +165,25 @@ export class AgentRun implements PathRun {
         return [{ type: 'session.close' }];
       case 'listener throws':
         return [{ type: 'session.diagnose', source: 'listener', message: 'It threw.' }];
+      default:
+        return undefined;
+    }
+  }
+
+  /** What people say of a tool call. */
+  #answerTo({ number, happening }: NonNullable<ReturnType<typeof readToolEvent>>): readonly Command[] | undefined {
+    const toolCallId = this.#host.turn?.getSnapshot().context.calls[number - 1]?.call.toolCallId ?? '';
+    switch (happening) {
+      case 'is approved':
+        return [{ type: 'session.approve', toolCallId }];
+      case 'is approved for the session':
+        return [{ type: 'session.approve', toolCallId, remember: 'session' }];
+      case 'is denied':
+        return [{ type: 'session.deny', toolCallId, reason: 'No.' }];
+      case 'is answered by its client':
+        return [{ type: 'session.resolveTool', toolCallId, output: { type: 'text', value: 'Done.' } }];
+      case 'cannot be run by its client':
+        return [{ type: 'session.resolveTool', toolCallId, output: { type: 'error', value: 'It is gone.' } }];
       default:
         return undefined;
     }
@@ -224,6 +257,8 @@ export class AgentRun implements PathRun {
 
   /** The tool with everything of its own but what it does. */
   #script(tool: AnyTool): AnyTool {
+    const { execute } = tool;
+    if (execute === undefined) return tool;
     return {
       ...tool,
       execute: async (input: never, run: ToolRun<never>) => {
@@ -241,7 +276,7 @@ export class AgentRun implements PathRun {
               // the one failure that no tool is run again for: what it returned has no JSON form
               return 0n;
             default:
-              if (this.#settings.execute === 'real') return tool.execute(input, run);
+              if (this.#settings.execute === 'real') return execute(input, run);
               return this.#settings.outputs?.[tool.name] ?? 'Done.';
           }
         }

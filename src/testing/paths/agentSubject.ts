@@ -5,7 +5,15 @@ import { validate } from '../../schema.ts';
 import type { AnyTool } from '../../tool.ts';
 import type { ContractSubject } from '../contractExchange.ts';
 import type { ScriptedCall } from '../scriptedModel.ts';
-import { boundsOf, overspendingUsage, type PathAgentOptions, scripted, tightened } from './agentLimits.ts';
+import {
+  boundsOf,
+  isClientSide,
+  needsApproval,
+  overspendingUsage,
+  type PathAgentOptions,
+  scripted,
+  tightened,
+} from './agentLimits.ts';
 import { type AgentPlan, type KnownCall, planPath, reasonAgainst } from './agentPlan.ts';
 import { AgentRun } from './agentRun.ts';
 import type { PathBounds } from './bounds.ts';
@@ -77,7 +85,7 @@ export function agentSubject(options: PathAgentOptions, settings: AgentSubjectSe
 }
 
 /** What cannot happen to every agent. */
-function conditionalEvents({ tools }: PathBounds): readonly PathEvent[] {
+function conditionalEvents({ tools, features }: PathBounds): readonly PathEvent[] {
   const numbers = Array.from({ length: tools }, (_, index) => index + 1);
   return [
     'model asks for 1 tool, over budget',
@@ -88,13 +96,22 @@ function conditionalEvents({ tools }: PathBounds): readonly PathEvent[] {
     'model call breaks',
     'model actor is in error',
     'time is up',
+    ...(features.includes('preparation') ? unpreparable : []),
     ...numbers.flatMap((number): PathEvent[] => [
       `tool ${number} is ready`,
       `tool ${number} is ready, to run alone`,
       `tool ${number} breaks`,
+      ...(features.includes('approvals') ? ([`tool ${number} is not approved in time`] as const) : []),
     ]),
   ];
 }
+
+const unpreparable: readonly PathEvent[] = [
+  'step is prepared, message rewritten',
+  'input is denied',
+  'preparation fails',
+  'preparation breaks',
+];
 
 function knownCalls(tools: readonly AnyTool[], calls: AgentSubjectSettings['calls']): readonly KnownCall[] {
   const asked: NonNullable<typeof calls> = calls ?? tools.map(({ name }) => ({ name }));
@@ -104,8 +121,18 @@ function knownCalls(tools: readonly AnyTool[], calls: AgentSubjectSettings['call
       const list = tools.length === 0 ? 'It has none.' : `Its tools: ${tools.map((each) => each.name).join(', ')}.`;
       throw new TypeError(`agentSubject(): \`calls\` names "${name}", which is no tool of the agent. ${list}`);
     }
-    return { name, input, sequential: tool.sequential ?? false, attempts: tool.retry?.maxAttempts ?? 1 };
+    const { sequential = false, retry } = tool;
+    return { name, input, sequential, kind: kindOf(tool), attempts: retry?.maxAttempts ?? 1 };
   });
+}
+
+/** What comes of the preparation of a tool; of one that is more than one thing at once, paths know nothing. */
+function kindOf(tool: AnyTool): KnownCall['kind'] {
+  const [asks, isOutside] = [needsApproval(tool), isClientSide(tool)];
+  if (tool.agent !== undefined || (asks && isOutside)) return 'else';
+  if (tool.sequential) return asks || isOutside ? 'else' : 'is ready, to run alone';
+  if (asks) return 'needs approval';
+  return isOutside ? 'is for a client' : 'is ready';
 }
 
 /** @throws TypeError for an input that its tool would refuse */

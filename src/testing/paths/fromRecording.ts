@@ -146,7 +146,7 @@ function fingerprint({ actor, turn, effects, timers }: Host): string {
 
 /** How far the path goes: as far as the session could. */
 function boundsOfRecording({ start, rows }: RecordedSession): PathBounds {
-  const { limits, modelRetry, retries } = start.input.turn ?? {};
+  const { limits, modelRetry, retries, preparesSteps, output } = start.input.turn ?? {};
   const values = rows.flatMap(({ input }) => (input.type === 'settled' ? [input.result.value] : []));
   const outputs = values as readonly (CallModelOutput | ExecuteToolOutput | undefined)[];
   const calls = outputs.map((output) => (output?.type === 'answer' ? countCalls(output) : 0));
@@ -156,9 +156,16 @@ function boundsOfRecording({ start, rows }: RecordedSession): PathBounds {
     attempts: modelRetry?.maxAttempts ?? defaultAttempts.maxAttempts,
     tools: Math.max(1, ...calls),
     toolAttempts: Math.max(1, ...attempts),
+    toolErrors: limits?.consecutiveToolErrors ?? defaultLimits.consecutiveToolErrors,
     parallelTools: limits?.maxParallelTools ?? defaultLimits.maxParallelTools,
     retries: retries ?? defaultRetries,
     turns: Math.max(1, rows.filter(({ input }) => input.type === 'command' && 'message' in input.command).length),
+    features: [
+      ...(preparesSteps ? (['preparation'] as const) : []),
+      ...(output === undefined ? [] : (['output'] as const)),
+      ...(limits?.lastStep === 'ask' || limits?.softCost !== undefined ? (['pauses'] as const) : []),
+      ...(rows.some(({ began }) => began.some((id) => id.endsWith('.summary'))) ? (['compaction'] as const) : []),
+    ],
   };
 }
 

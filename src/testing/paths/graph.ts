@@ -157,7 +157,9 @@ function isForAgent({ turn }: Rig, index: number): boolean {
 /** What decides whether and how far a conversation is shortened. */
 function sizeOf(history: History) {
   const { from, maskedBefore, unproven = 0, summary } = history.compaction ?? {};
-  const isLongAt = messagesOf(history).map(({ role, content }) => role === 'tool' && JSON.stringify(content).length > lengthy.length);
+  const isLongAt = messagesOf(history).map(
+    ({ role, content }) => role === 'tool' && JSON.stringify(content).length > lengthy.length,
+  );
   // what is long is longer than all else together
   const size = Math.round(estimateTokens(history) / (lengthy.length / 4));
   return [size, isLongAt, from, maskedBefore, Math.min(unproven, 2), summary !== undefined];

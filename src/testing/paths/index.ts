@@ -3,7 +3,7 @@
 export { boundsOf, type PathAgentOptions } from './agentLimits.ts';
 export { type AgentSubject, type AgentSubjectSettings, agentSubject } from './agentSubject.ts';
 export type { PathSubjectName } from './alphabet.ts';
-export type { PathBounds } from './bounds.ts';
+export type { PathBounds, PathFeature } from './bounds.ts';
 export {
   type Coverage,
   type MachineCoverage,
@@ -19,7 +19,15 @@ export { mergeCoverage } from './mergeCoverage.ts';
 export type { Observation, PathMoment, PathReach, PathRun, PathSubject, SeenEffect } from './observation.ts';
 export { type Oracle, oracles } from './oracles.ts';
 export type { PathStep, TurnPath } from './path.ts';
-export type { ModelEvent, PathEvent, PersonEvent, TimeEvent, ToolEvent, ToolHappening } from './pathEvent.ts';
+export type {
+  ApplicationEvent,
+  ModelEvent,
+  PathEvent,
+  PersonEvent,
+  TimeEvent,
+  ToolEvent,
+  ToolHappening,
+} from './pathEvent.ts';
 export type { PathState } from './pathState.ts';
 export { PathError, type RunPathOptions, runPath } from './runPath.ts';
 export { coverageHighlight, coverageTable } from './showCoverage.ts';

@@ -99,9 +99,7 @@ export const oracles: readonly Oracle[] = [
         if (tool?.happening === 'is ready, to run alone') alone.add(tool.number);
         else if (tool?.happening === 'is ready') alone.delete(tool.number);
       }
-      const running = after.running
-        .filter(runsTool)
-        .map(({ id }) => Number(/\.tool\.(\d+)\./.exec(id)?.[1]) + 1);
+      const running = after.running.filter(runsTool).map(({ id }) => Number(/\.tool\.(\d+)\./.exec(id)?.[1]) + 1);
       return running.length > 1 && running.some((number) => alone.has(number))
         ? `Tools ${running.join(' and ')} run side by side.`
         : undefined;
@@ -174,12 +172,7 @@ function runsTool({ kind }: SeenEffect): boolean {
 }
 
 const turnEndings: ReadonlySet<string> = new Set(['turn.completed', 'turn.failed', 'turn.cancelled']);
-const toolEndings: ReadonlySet<string> = new Set([
-  'tool.completed',
-  'tool.failed',
-  'tool.denied',
-  'tool.cancelled',
-]);
+const toolEndings: ReadonlySet<string> = new Set(['tool.completed', 'tool.failed', 'tool.denied', 'tool.cancelled']);
 /** What was shown when a turn failed or was cancelled is no concern of the next one. */
 const messageEndings: ReadonlySet<string> = new Set(['message.completed', 'message.superseded', ...turnEndings]);
 

@@ -87,5 +87,8 @@ const ofModel: ReadonlySet<PathEvent> = new Set(modelEvents);
 
 function atMost(bounds: PathBounds, most: Plan['most']): PathBounds {
   const names = Object.keys(most) as (keyof Plan['most'])[];
-  return { ...bounds, ...Object.fromEntries(names.map((name) => [name, Math.min(bounds[name], most[name] ?? Infinity)])) };
+  return {
+    ...bounds,
+    ...Object.fromEntries(names.map((name) => [name, Math.min(bounds[name], most[name] ?? Infinity)])),
+  };
 }

@@ -45,7 +45,9 @@ function writePath({ name, steps }: TurnPath, about: string): readonly string[] 
 }
 
 function writeAbout({ machine, bounds }: TurnPath): string {
-  const entries = Object.entries(bounds).map(([name, value]) => `    ${name}: ${value},`);
+  const entries = Object.entries<number | readonly string[]>({ ...bounds }).map(([name, value]) => {
+    return `    ${name}: ${typeof value === 'number' ? value : `[${value.map(quote).join(', ')}]`},`;
+  });
   return ['{', `  machine: ${quote(machine)},`, '  bounds: {', ...entries, '  },', '}'].join('\n');
 }
 
