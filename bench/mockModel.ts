@@ -52,15 +52,15 @@ export function openTextReads(deltas: number, perRead: number): readonly Read[] 
   );
 }
 
-/** An answer that asks for the tool `add` that many times at once. */
-export function callReads(calls: number): readonly Read[] {
+/** An answer that asks for the tool `add` that many times at once; `first` keeps the inputs of two answers apart. */
+export function callReads(calls: number, first = 0): readonly Read[] {
   const parts = Array.from(
     { length: calls },
     (_, index): ModelPart => ({
       type: 'tool-call',
       toolCallId: `call_${index}`,
       toolName: 'add',
-      rawInput: `{"a":${index},"b":1}`,
+      rawInput: `{"a":${first + index},"b":1}`,
     }),
   );
   return [[...parts, { type: 'finish', finishReason: { unified: 'tool-calls' }, usage }]];

@@ -10,7 +10,10 @@ interface Asked {
 /** What is answered under each path, given how many messages there are. */
 const answers: Record<string, (asked: Asked, response: ServerResponse) => Promise<void> | void> = {
   text20: (_asked, response) => finish(response, words(20)),
-  tenCalls: ({ messages }, response) => finish(response, countOf(messages, 'tool') < 10 ? calls(1) : words(1)),
+  tenCalls: ({ messages }, response) => {
+    const step = countOf(messages, 'tool');
+    return finish(response, step < 10 ? calls(1, step) : words(1));
+  },
   parallelCalls: ({ messages }, response) => finish(response, countOf(messages, 'tool') === 0 ? calls(16) : words(1)),
   text50000: (_asked, response) => flood(response),
   paced: (_asked, response) => pace(response),
@@ -41,11 +44,16 @@ function words(count: number): readonly string[] {
   return [...Array.from({ length: count }, (_, index) => chunk({ content: `word${index} ` })), chunk({}, 'stop')];
 }
 
-function calls(count: number): readonly string[] {
+function calls(count: number, first = 0): readonly string[] {
   const called = Array.from({ length: count }, (_, index) =>
     chunk({
       tool_calls: [
-        { index, id: `call_${index}`, type: 'function', function: { name: 'add', arguments: `{"a":${index},"b":1}` } },
+        {
+          index,
+          id: `call_${index}`,
+          type: 'function',
+          function: { name: 'add', arguments: `{"a":${first + index},"b":1}` },
+        },
       ],
     }),
   );

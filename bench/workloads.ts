@@ -21,7 +21,7 @@ const shortAnswer = textReads(20, perRead);
 const answerByDelta = textReads(20, 1);
 const longAnswer = textReads(50_000, perRead);
 const longAnswerByDelta = textReads(50_000, 1);
-const oneCall = callReads(1);
+const tenSteps = Array.from({ length: 10 }, (_, step) => callReads(1, step));
 const manyCalls = callReads(16);
 const finalAnswer = textReads(1, perRead);
 
@@ -59,7 +59,7 @@ export const workloads: readonly Workload[] = [
     name: 'W2 ten calls with one tool each',
     unit: 'us/turn',
     goal: 7,
-    model: mockModel(({ messages }) => (messages.length < 20 ? oneCall : finalAnswer)),
+    model: mockModel(({ messages }) => tenSteps[messages.length >> 1] ?? finalAnswer),
     measure: turns(),
   },
   {

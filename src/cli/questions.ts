@@ -97,10 +97,12 @@ export function describeQuestion(question: Question): string {
   return `${who}${spent} ${spent === 1 ? 'step is' : 'steps are'} taken. Go on for ${moreSteps} more?`;
 }
 
-/** What can be answered, each with what it means. */
-export function possibleAnswers({ type }: Question): readonly string[] {
-  if (type === 'pause') return ['y: go on', 'n: stop the turn'];
-  return ['y: yes', 'n: no, and why if you like', 'always: yes, for this session'];
+/** What can be typed as an answer. */
+export function possibleAnswers(question: Question): readonly string[] {
+  if (question.type === 'pause') return ['y', 'n (stops the turn)'];
+  // a sub-agent begins anew with each call
+  const always = question.agent === undefined ? 'always (in this session)' : 'always (in this call of it)';
+  return ['y', 'n', 'n and the reason', always];
 }
 
 /** An input in words: `path: notes.txt`. */

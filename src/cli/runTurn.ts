@@ -45,7 +45,7 @@ export interface RunTurnOptions {
 export async function runTurn({ question, json, terminal, outputClosed, ...options }: RunTurnOptions): Promise<number> {
   const { approvesAll, model, isSimulated, notice, recording, kept } = options;
   let turn: Turn | undefined;
-  const tools = commandLineTools({ root: process.cwd(), isLocal: isSimulated });
+  const tools = commandLineTools({ root: process.cwd(), localModel: isSimulated ? model : undefined });
   const canAsk = process.stdin.isTTY === true;
   const agent = createAgent({
     name: 'turnchart',

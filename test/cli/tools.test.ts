@@ -37,7 +37,7 @@ beforeAll(() => {
   symlinkSync('folder', join(root, 'link-to-folder'));
   symlinkSync('nowhere', join(root, 'link-to-nothing'));
   symlinkSync(root, join(place, 'link-to-root'));
-  tools = commandLineTools({ root, isLocal: true });
+  tools = commandLineTools({ root, localModel: simulated() });
 });
 
 afterAll(() => rmSync(place, { recursive: true, force: true }));

@@ -150,7 +150,7 @@ export class Conversation {
     return { chosen, agent, session };
   }
 
-  #toolsFor({ isSimulated }: ChosenModel) {
-    return commandLineTools({ root: this.#options.root, isLocal: isSimulated });
+  #toolsFor({ model, isSimulated }: ChosenModel) {
+    return commandLineTools({ root: this.#options.root, localModel: isSimulated ? model : undefined });
   }
 }

@@ -1,8 +1,9 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { truncateToWidth, visibleWidth } from '@earendil-works/pi-tui';
 import { type SessionSummary, type Store, StoreError } from '../../durability/store.ts';
 import { parseProblem } from '../parseProblem.ts';
 import { exitCodes } from '../runTurn.ts';
-import { shorten, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { ago } from './ago.ts';
 import { abbreviate, defaultStoreFile, findStore } from './storeFile.ts';
 
@@ -168,12 +169,20 @@ function table(sessions: readonly SessionSummary[], now: number, columns: number
     oneLine(title),
   ]);
   const all = [heads, ...rows];
-  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const widths = heads.map((_, column) => Math.max(...all.map((row) => visibleWidth(row[column] ?? ''))));
   const lines = all.map((row) => {
-    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
-    return shorten(line.trimEnd(), columns);
+    const line = row
+      .map((cell, column) => padded(cell, widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+    return visibleWidth(line) > columns ? stripVTControlCharacters(truncateToWidth(line, columns, '…')) : line;
   });
   return `${lines.join('\n')}\n`;
+}
+
+/** Some characters are two columns wide, and some none. */
+function padded(cell: string, width: number): string {
+  return cell + ' '.repeat(Math.max(0, width - visibleWidth(cell)));
 }
 
 /** Names and titles are what somebody typed. */

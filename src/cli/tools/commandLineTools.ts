@@ -1,4 +1,6 @@
+import type { Model } from '../../model.ts';
 import type { AnyTool } from '../../tool.ts';
+import { askAgent } from './askAgent.ts';
 import { calculate } from './calculate.ts';
 import { deleteFile } from './deleteFile.ts';
 import { ConfinedDirectory } from './directory.ts';
@@ -10,10 +12,12 @@ export interface CommandLineToolsOptions {
   /** The directory that can be looked at; nothing outside of it can. */
   readonly root: string;
   /**
-   * What is read stays on this machine: hidden files may be read, and `hang` is there for demonstrations.
-   * @default false
+   * The model, where it runs on this machine and nothing that is read leaves it: hidden files may be opened, and there
+   * are tools for demonstrations.
+   *
+   * @default one elsewhere
    */
-  readonly isLocal?: boolean;
+  readonly localModel?: Model | undefined;
 }
 
 /**
@@ -21,7 +25,10 @@ export interface CommandLineToolsOptions {
  *
  * @throws Error where the directory does not exist.
  */
-export function commandLineTools({ root, isLocal = false }: CommandLineToolsOptions): readonly AnyTool[] {
-  const directory = new ConfinedDirectory(root, { opensHidden: isLocal });
-  return [calculate, listFiles(directory), readFile(directory), deleteFile(directory), ...(isLocal ? [hang] : [])];
+export function commandLineTools({ root, localModel }: CommandLineToolsOptions): readonly AnyTool[] {
+  const directory = new ConfinedDirectory(root, { opensHidden: localModel !== undefined });
+  const tools = [calculate, listFiles(directory), readFile(directory), deleteFile(directory)];
+  if (localModel === undefined) return tools;
+  const local = [...tools, hang];
+  return [...local, askAgent(localModel, local)];
 }
