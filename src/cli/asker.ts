@@ -30,7 +30,7 @@ export interface AskerOptions {
 export class Asker {
   readonly #options: AskerOptions;
   readonly #questions = new OpenQuestions();
-  /** In the middle of an event, what has an answer is still open for a moment. */
+  /** What has an answer is still open for a moment. */
   readonly #answered = new WeakSet<Question>();
   #asked: Question | undefined;
   #canAsk: boolean;
@@ -42,7 +42,8 @@ export class Asker {
 
   take(event: TurnEvent): void {
     this.#questions.take(event);
-    this.#proceed();
+    // what comes with it is shown first
+    if (this.#questions.all.length > 0) queueMicrotask(() => this.#proceed());
   }
 
   /** Takes what a turn had asked that goes on now. */

@@ -1,5 +1,5 @@
 import type { ToolOutcome } from '../events.ts';
-import { createFailure } from '../failure.ts';
+import { createFailure, type Failure } from '../failure.ts';
 import type { Json } from '../json.ts';
 import type { AssistantPart, SynthesizedResult, ToolCallPart, ToolMessage, ToolResultPart } from '../messages.ts';
 import type { FinishReason } from '../model.ts';
@@ -170,4 +170,9 @@ function closing(state: CallRecord['state']): Closing {
 
 function closed(synthesized: SynthesizedResult, value: string): Closing {
   return { output: { type: 'error', value }, synthesized };
+}
+
+/** What is said of a call that gave no result. */
+export function toolFailed(call: { readonly toolCallId: string; readonly toolName: string }, failure: Failure) {
+  return { type: 'tool.failed' as const, toolCallId: call.toolCallId, toolName: call.toolName, failure };
 }

@@ -81,3 +81,8 @@ export function modelFailure(output: Settled<CallModelOutput>): Failure {
 export function internalFailure(error: { readonly name: string; readonly message: string }): Failure {
   return createFailure({ type: 'internal', message: `Inside the engine: ${error.message}`, name: error.name });
 }
+
+/** The error of an effect that broke its contract. */
+export function unexplained(error: { readonly name: string; readonly message: string } | undefined) {
+  return error ?? { name: 'Error', message: 'it ended without a result' };
+}

@@ -17,7 +17,21 @@ const words: Readonly<Record<string, string>> = {
   n: '\\d+',
   'for now': 'rate_limit|provider_unavailable|unknown',
   'for good': 'budget|context_overflow|auth',
-  ends: 'is refused|completes|asks to be called again|fails|fails for now|breaks',
+  ends: [
+    'is refused',
+    'is denied by a guardrail',
+    'is denied',
+    'is not approved in time',
+    'is answered by its client',
+    'cannot be run by its client',
+    'completes',
+    'completes at length',
+    'asks to be called again',
+    'fails',
+    'fails for now',
+    'breaks',
+  ].join('|'),
+  'to be forwarded': 'is approved|is denied|is answered by its client',
 };
 
 /** What a table says of an event in a state. */
@@ -51,13 +65,28 @@ export class TableReader {
     const { event } = about;
     for (const { line, pattern } of this.#lines) {
       const [from, , next, ...needed] = line;
-      const match = from === state ? pattern.exec(event) : null;
+      const match = from === state ? pattern.exec(isPassed(line) ? always : event) : null;
       if (match === null || !needed.every((name) => conditions[name](about))) continue;
       this.used.add(line);
       return { line, next: next.replace(/\{.+\}/, match[1] ?? '') };
     }
     throw new Error(`Nothing is said of "${event}" in ${state}: add a line to ${this.#table.file}.`);
   }
+
+  /** Reads on where a line leads to a state that does not last. */
+  follow(state: string, about: Circumstances): Verdict {
+    const verdict = this.read(state, about);
+    const { next } = verdict;
+    const goesOn = this.#table.lines.some((line) => line[0] === next && isPassed(line));
+    return goesOn ? this.follow(next, about) : verdict;
+  }
+}
+
+/** The event of lines whose state does not last: whatever led there, it is left at once. */
+export const always = 'always';
+
+function isPassed([, event]: Line): boolean {
+  return event === always;
 }
 
 function toPattern(event: string): RegExp {

@@ -1,10 +1,12 @@
-import type { Observation, Oracle, PathMoment } from '../../src/testing/paths/index.ts';
+import { isInSession } from '../../src/testing/paths/alphabet.ts';
+import type { Observation, Oracle, PathEvent, PathMoment } from '../../src/testing/paths/index.ts';
 import { readToolEvent } from '../../src/testing/paths/pathEvent.ts';
+import { compactionTable } from './compaction.table.ts';
 import type { Circumstances } from './conditions.ts';
 import { notAsSaid, startsOf, type Table, type TableReader, tableOracle } from './readTable.ts';
 import { saidOracle } from './said.ts';
 import { sessionTable } from './session.table.ts';
-import { startInOrder } from './slots.ts';
+import { goOn, hasEnded } from './slots.ts';
 import { callsOf } from './story.ts';
 import { toolCallTable } from './toolCall.table.ts';
 import { turnTable } from './turn.table.ts';
@@ -16,7 +18,7 @@ export interface Specification {
 }
 
 /**
- * What the machines must do, written by hand from the rules: the states of three tables, and what is said.
+ * What the machines must do, written by hand from the rules: the states of four tables, and what is said.
  *
  * @param tables `turn`: another table in the place of ours
  */
@@ -25,23 +27,43 @@ export function specification({ turn = turnTable }: { readonly turn?: Table } = 
     tableOracle(turn, compareTurn),
     tableOracle(toolCallTable, compareTools),
     tableOracle(sessionTable, compareSession),
+    tableOracle(compactionTable, compareCompaction),
   ];
   return { oracles: [...tables, saidOracle], readers: tables.map(({ reader }) => reader) };
 }
 
 function compareTurn(reader: TableReader, { path, before, after }: PathMoment, about: Circumstances) {
   // in a session the turn is a part, which is held against its table by itself
-  if (path.machine === 'session') return undefined;
-  const { turn } = before.state;
-  const verdict = reader.read(turn, about);
+  if (isInSession(path.machine)) return undefined;
+  const turn = inTable(before);
+  const verdict = reader.follow(turn, about);
   const { next } = verdict;
   const calls = startsOf('callModel', before, after);
-  const reached = after.state.turn === 'failed' && turn !== 'failed' ? `failed: ${failureOf(after)}` : after.state.turn;
+  const isNew = after.state.turn === 'failed' && before.state.turn !== 'failed';
+  const reached = isNew ? `failed: ${failureOf(after)}` : inTable(after);
   const expected = next === 'stays' ? turn : next;
   if (reached !== expected) return notAsSaid(verdict, `it is in ${reached}`);
   // a state that is named is entered, also where it is the same as before
   const expectedCalls = next === 'working.callingModel' ? 1 : 0;
-  return calls === expectedCalls ? undefined : notAsSaid(verdict, `${calls} model calls were started`);
+  if (calls !== expectedCalls) return notAsSaid(verdict, `${calls} model calls were started`);
+  return waitsForPeople(about, after);
+}
+
+/** Whether tools run or people are waited for is no business of the table. */
+function inTable({ state: { turn } }: Observation): string {
+  return turn.startsWith('working.usingTools') ? 'working.usingTools' : turn;
+}
+
+/** The clock of a turn stands still exactly while all that is left waits for people. */
+function waitsForPeople({ path, is, event }: Circumstances, { state: { turn, tools } }: Observation) {
+  if (!turn.startsWith('working.usingTools')) return undefined;
+  const waits = new Set(['awaitingApproval', 'awaitingResult']);
+  const ofAgents = is.turn.tools.map(({ isWaiting }) => isWaiting === true);
+  const isOnly = tools.every((state, index) => hasEnded(state) || waits.has(state) || ofAgents[index]);
+  const expected = isOnly ? 'working.usingTools.awaitingAnswers' : 'working.usingTools.runningTools';
+  return turn === expected
+    ? undefined
+    : `After "${event}" of ${path.machine} it is to be in ${expected}, and is in ${turn}.`;
 }
 
 function failureOf({ events }: Observation): string {
@@ -54,20 +76,36 @@ function compareTools(reader: TableReader, { before, after }: PathMoment, about:
   const was = before.state.tools;
   const number = readToolEvent(event)?.number;
   const verdict = number === undefined ? undefined : reader.read(was[number - 1] ?? 'not called', about);
-  const isEntered = before.state.turn !== 'working.runningTools';
+  const isEntered = !isUsingTools(before);
   // those of a step that is over are gone
-  if (after.state.turn !== 'working.runningTools') return expectStates([], after);
+  if (!isUsingTools(after)) return expectStates([], after);
+  const isForAll = event.endsWith('is approved for the session');
   const moved = isEntered
-    ? Array.from({ length: callsOf(event) }, () => 'preparing')
-    : was.map((state, index) =>
-        index + 1 !== number || verdict === undefined || verdict.next === 'stays' ? state : verdict.next,
-      );
-  const tools = moved.map((state, index) => ({ state, isAlone: is.turn.tools[index]?.isAlone === true }));
-  const expected = startInOrder(tools, path.bounds.parallelTools);
-  const runs = expected.filter((state, index) => state === 'executing' && was[index] !== 'executing').length;
-  const started = startsOf('executeTool', before, after);
-  if (started !== runs) return `${runs} tools are to start now, and ${started} did.`;
+    ? Array.from({ length: callsOf(event) }, (_, index) => (isRepeated(event, index) ? 'failed' : 'preparing'))
+    : was.map((state, index) => {
+        if (isForAll && state === 'awaitingApproval') return 'queued';
+        return index + 1 !== number || verdict === undefined || verdict.next === 'stays' ? state : verdict.next;
+      });
+  const tools = moved.map((state, index) => ({ isAlone: false, ...is.turn.tools[index], state }));
+  const expected = goOn(tools, path.bounds.parallelTools);
+  for (const [kind, state] of [
+    ['executeTool', 'executing'],
+    ['agentTurn', 'delegating'],
+  ] as const) {
+    const runs = expected.filter((each, index) => each === state && was[index] !== state).length;
+    const started = startsOf(kind, before, after);
+    if (started !== runs) return `${runs} tools are to start now, and ${started} did.`;
+  }
   return expectStates(expected, after);
+}
+
+function isUsingTools({ state: { turn } }: Observation): boolean {
+  return turn.startsWith('working.usingTools');
+}
+
+/** The third of equal calls is not run. */
+function isRepeated(event: PathEvent, index: number): boolean {
+  return event === 'model repeats a call' && index >= 2;
 }
 
 function expectStates(expected: readonly string[], { state: { tools } }: Observation): string | undefined {
@@ -76,7 +114,7 @@ function expectStates(expected: readonly string[], { state: { tools } }: Observa
 }
 
 function compareSession(reader: TableReader, { path, before, after }: PathMoment, about: Circumstances) {
-  if (path.machine !== 'session') return undefined;
+  if (!isInSession(path.machine)) return undefined;
   const session = before.state.session ?? 'none';
   const verdict = reader.read(session, about);
   const expected = verdict.next === 'stays' ? session : verdict.next;
@@ -84,4 +122,17 @@ function compareSession(reader: TableReader, { path, before, after }: PathMoment
   const waiting = Math.max(0, about.is.session.queue.length - 1);
   if (after.state.queued === waiting) return undefined;
   return `${waiting} turns wait behind the first one, and it has ${after.state.queued}.`;
+}
+
+function compareCompaction(reader: TableReader, { before, after }: PathMoment, about: Circumstances) {
+  const was = before.state.compaction;
+  const is = after.state.compaction;
+  const told = after.events.slice(before.events.length);
+  if (told.some(({ type }) => type === 'compaction.started')) {
+    const verdict = reader.follow('masking', about);
+    return is === verdict.next ? undefined : notAsSaid(verdict, `it is in ${is}`);
+  }
+  if (was !== 'summarizing' || !/^summary /.test(about.event)) return undefined;
+  const verdict = reader.read(was, about);
+  return is === verdict.next ? undefined : notAsSaid(verdict, `it is in ${is}`);
 }
