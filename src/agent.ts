@@ -222,6 +222,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
       outputs,
       model: describeModel(options.model),
       clock,
+      hasPricing: options.pricing !== undefined,
       maxOutputChars: options.limits?.maxOutputChars ?? defaultMaxOutputChars,
       onBusy: (session, isBusy) => {
         if (isBusy) this.#busy.add(session);

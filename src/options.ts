@@ -101,11 +101,7 @@ export function checkAgentOptions(options: unknown): void {
       throw new TypeError(`createAgent(): \`${option}\` must be true or false.`);
     }
   }
-  for (const limit of ['maxCost', 'softCost'] as const) {
-    if (isObject(limits) && limits[limit] !== undefined && pricing === undefined) {
-      throw new TypeError(`createAgent(): \`limits.${limit}\` needs \`pricing\`, or no cost is ever known.`);
-    }
-  }
+  if (pricing === undefined) refuseCosts('createAgent()', limits);
   if (store !== undefined) {
     for (const method of ['lock', 'read', 'write', 'list'] as const) {
       if (!isObject(store) || typeof store[method] !== 'function') {
@@ -172,8 +168,16 @@ function checkModelRetry(retry: unknown): void {
  *
  * @throws TypeError naming the one that is wrong
  */
-export function checkTurnLimits(where: string, limits: unknown): void {
+export function checkTurnLimits(where: string, limits: unknown, hasPricing: boolean): void {
   checkLimits(limits, where, ['maxOutputChars']);
+  if (!hasPricing) refuseCosts(where, limits);
+}
+
+function refuseCosts(where: string, limits: unknown): void {
+  for (const limit of ['maxCost', 'softCost'] as const) {
+    if (!isObject(limits) || limits[limit] === undefined) continue;
+    throw new TypeError(`${where}: \`limits.${limit}\` needs \`pricing\`, or no cost is ever known.`);
+  }
 }
 
 function checkLimits(limits: unknown, where = 'createAgent()', foreign: readonly string[] = []): void {

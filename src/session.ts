@@ -138,7 +138,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const { signal, limits, output, ...others } = options;
     const [unknown] = Object.keys(others);
     if (unknown !== undefined) throw new TypeError(`send(): there is no option \`${unknown}\`.`);
-    checkTurnLimits('send()', limits);
+    checkTurnLimits('send()', limits, this.#setup.hasPricing);
     const problem = output === undefined ? undefined : schemaProblem(output);
     if (problem !== undefined) throw new TypeError(`send(): \`output\` cannot be used: ${problem}.`);
     if (signal !== undefined && !(signal instanceof AbortSignal))

@@ -14,6 +14,8 @@ export interface SessionSetup {
   readonly clock: Clock;
   /** A longer output of a client-side tool is cut in the middle. */
   readonly maxOutputChars: number;
+  /** Whether the cost of a turn can be known. */
+  readonly hasPricing: boolean;
   /** Where turns leave their schemas that have one of their own. */
   readonly outputs: OutputSchemas;
   /** Told when the session begins to work, and when it rests or is closed. */

@@ -26,6 +26,7 @@ function setupOf(machine: SessionSetup['machine'], clock: SimulatedClock): Sessi
     model: { provider: 'p', modelId: 'm' },
     clock,
     maxOutputChars: 1_000,
+    hasPricing: false,
     outputs: new Map(),
     onBusy: () => {},
   };

@@ -26,7 +26,7 @@ function open(store: Store) {
   const about = { agent: 'fragile', machine, input: {}, model: { provider: 'p', modelId: 'm' }, clock };
   const kept = new Keeper(store).takeAtOnce('talk', 'auto');
   const session = new Session(
-    { ...about, maxOutputChars: 1_000, outputs: new Map(), onBusy: () => {} },
+    { ...about, maxOutputChars: 1_000, hasPricing: false, outputs: new Map(), onBusy: () => {} },
     'talk',
     undefined,
     emptyHistory,

@@ -63,6 +63,14 @@ describe('send() may give a turn limits of its own', () => {
     expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
   });
 
+  it.each(['maxCost', 'softCost'] as const)('which refuse %s where no cost is ever known', async (limit) => {
+    const talk = converse(['never']);
+    expect(() => talk.session.send('go', { limits: { [limit]: 1 } })).toThrow(
+      new TypeError(`send(): \`limits.${limit}\` needs \`pricing\`, or no cost is ever known.`),
+    );
+    expect(talk.events).toEqual([]);
+  });
+
   it('as run() may', async () => {
     const agent = createAgent({ model: scriptedModel([asks(1)]), tools: [work], clock: new SimulatedClock() });
     await expect(agent.run('go', { limits: { maxSteps: 1 } })).rejects.toMatchObject({ step: 1, limit: 1 });

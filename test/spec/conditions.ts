@@ -53,9 +53,7 @@ export const conditions = {
   'with pauses': ({ path }) => path.bounds.features.includes('pauses'),
   'with compaction': ({ path }) => path.bounds.features.includes('compaction'),
   'unless the step is prepared': ({ event, was }) => !was.turn.isPrepared || !/overflow|^summary/.test(event),
-  'when it is too long': ({ event, is, was }) => {
-    return is.turn.newest > 0 && !is.turn.isShortened && !event.startsWith('summary') && was.turn.isBegun;
-  },
+  'when it is too long': ({ event, is }) => is.turn.newest > 0 && !event.startsWith('summary'),
   'when masking is enough': ({ event, was, is }) => {
     return (
       is.turn.newest > 0 &&
