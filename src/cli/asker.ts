@@ -12,6 +12,9 @@ import {
 } from './questions.ts';
 import type { Terminal } from './terminal.ts';
 
+/** The reason that is given for a no where nobody can say yes. */
+export const nobody = 'nobody can be asked';
+
 export interface AskerOptions {
   readonly session: () => Session;
   readonly terminal: Terminal;
@@ -86,13 +89,12 @@ export class Asker {
 
   #refuse(question: Question): void {
     if (this.#answered.has(question)) return;
-    const reason = 'nobody can be asked';
     this.#say(
       question.type === 'approval'
-        ? `${question.toolName} needs approval, and ${reason}: denied. With --yes it would run.`
-        : `${describeQuestion(question)} It ends here: ${reason}.`,
+        ? `${question.toolName} needs approval, and ${nobody}: denied. With --yes it would run.`
+        : `${describeQuestion(question)} It ends here: ${nobody}.`,
     );
-    this.#give(question, { type: 'no', reason });
+    this.#give(question, { type: 'no', reason: nobody });
   }
 
   #give(question: Question, answer: Answer): void {

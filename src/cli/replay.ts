@@ -3,11 +3,18 @@ import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock, waitUntil } from '../clock.ts';
 import { toWireEvent } from '../events.ts';
 import type { Host } from '../host.ts';
-import { findDivergence, openRecorded, type Recording, readRecording } from '../inspection/readRecording.ts';
+import {
+  findDivergence,
+  openRecorded,
+  type RecordedStart,
+  type Recording,
+  readRecording,
+} from '../inspection/readRecording.ts';
 import { textOf } from '../messages.ts';
-import type { RecordingEntry } from '../recording.ts';
+import type { RecordingEntry, SessionEntry } from '../recording.ts';
 import { snapshotOf } from '../snapshot.ts';
 import { AnswerWriter } from './answerWriter.ts';
+import { commandLineMachines } from './commandLineAgent.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import { exitCodes } from './runTurn.ts';
 import { readStored, type StoredStart } from './sessions/storedRecording.ts';
@@ -74,7 +81,7 @@ interface Played {
   readonly compared: string;
 }
 
-type PlayedEntry = RecordingEntry | StoredStart;
+type PlayedEntry = RecordingEntry | (SessionEntry & RecordedStart) | StoredStart;
 
 /** @throws Error with a line for whoever named it */
 async function read({ file, store, env }: ReplayOptions): Promise<Played> {
@@ -107,8 +114,10 @@ function readFile(file: string): Played {
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+  const { machine } = commandLineMachines();
   return {
-    ...recording,
+    entries: recording.entries.map((entry) => (entry.type === 'session' ? { ...entry, machine } : entry)),
+    sessions: recording.sessions.map((session) => ({ ...session, start: { ...session.start, machine } })),
     introduction: [`The recording ${file}:`],
     gaps: recording.isTorn ? ['The last line is cut off, as by a process that was killed: it was left out.'] : [],
     compared: 'every effect and every event is as it was',

@@ -6,14 +6,14 @@ import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { Turn } from '../turn.ts';
 import { AnswerWriter } from './answerWriter.ts';
-import { Asker } from './asker.ts';
+import { Asker, nobody } from './asker.ts';
+import { commandLineAgent } from './commandLineAgent.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import type { RecordingFile } from './recordFile.ts';
 import { introduceSession, type KeptSession } from './sessions/keptSession.ts';
 import { lastTurns } from './sessions/lastTurns.ts';
 import { explainRecovery, findUnfinished, type Unfinished } from './sessions/unfinished.ts';
 import type { Terminal } from './terminal.ts';
-import { commandLineTools } from './tools/commandLineTools.ts';
 
 /** Exit codes of the command line. */
 export const exitCodes = { completed: 0, failed: 1, wrongArguments: 2, cancelled: 130 } as const;
@@ -42,18 +42,11 @@ export interface RunTurnOptions {
  *
  * @throws StoreError where the session cannot be gone on with: another process has it, say
  */
-export async function runTurn({ question, json, terminal, outputClosed, ...options }: RunTurnOptions): Promise<number> {
-  const { approvesAll, model, isSimulated, notice, recording, kept } = options;
+export async function runTurn({ question, json, terminal, outputClosed, ...given }: RunTurnOptions): Promise<number> {
+  const { approvesAll, model, isSimulated, notice, recording, kept } = given;
   let turn: Turn | undefined;
-  const tools = commandLineTools({ root: process.cwd(), localModel: isSimulated ? model : undefined });
-  const canAsk = process.stdin.isTTY === true;
-  const agent = createAgent({
-    name: 'turnchart',
-    model,
-    tools,
-    limits: { lastStep: canAsk ? 'ask' : 'fail' },
-    ...(kept !== undefined && { store: kept.store }),
-  });
+  const options = commandLineAgent({ model, isSimulated }, process.cwd());
+  const agent = createAgent({ ...options, ...(kept !== undefined && { store: kept.store }) });
   const session = agent.session(kept === undefined ? {} : { id: kept.name, resume: 'manual' });
   if (json) session.on('*', (event) => terminal.write(`${JSON.stringify(toWireEvent(event))}\n`));
   else {
@@ -63,14 +56,14 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
       terminal.note(introduceSession(kept, { shown: 0, all }, session.snapshot.status));
     }
   }
-  const unfinished = kept && (await findUnfinished(session, tools, Date.now()));
+  const unfinished = kept && (await findUnfinished(session, options.tools, Date.now()));
   if (!json) show(session, terminal, { unfinished, isAsked: (turnId) => turnId === turn?.id });
   let typed: Interface | undefined;
   const asker = new Asker({
     session: () => session,
     terminal,
     approvesAll,
-    canAsk,
+    canAsk: process.stdin.isTTY === true,
     onAsk: () => {
       // not before there is a question: what is typed meanwhile is for the shell
       typed ??= readAnswers(asker);
@@ -104,6 +97,7 @@ export async function runTurn({ question, json, terminal, outputClosed, ...optio
         terminal.note(describeFailure(outcome.failure), 'red');
         return exitCodes.failed;
       }
+      if (outcome.reason === nobody) return exitCodes.failed;
     }
     if (outputClosed.aborted) return exitCodes.completed;
     terminal.note('cancelled', 'yellow');

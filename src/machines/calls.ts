@@ -2,7 +2,7 @@ import type { ToolOutcome } from '../events.ts';
 import { createFailure, type Failure } from '../failure.ts';
 import type { Json } from '../json.ts';
 import type { AssistantPart, SynthesizedResult, ToolCallPart, ToolMessage, ToolResultPart } from '../messages.ts';
-import type { FinishReason } from '../model.ts';
+import { addUsage, type FinishReason, type Usage } from '../model.ts';
 import { refusedRepeat } from './loopDetection.ts';
 import { maxToolCalls } from './policies.ts';
 import type { WaitingCall } from './toolSlots.ts';
@@ -23,6 +23,8 @@ export interface CallRecord extends WaitingCall {
   readonly approval?: { readonly timeoutMs?: number };
   /** It runs outside. */
   readonly isClientSide?: true;
+  /** What a sub-agent has used up to now. */
+  readonly used?: Usage;
 }
 
 /** The calls of an answer; those that cannot run are settled from the start, as are tools that were not `offered`. */
@@ -170,6 +172,14 @@ function closing(state: CallRecord['state']): Closing {
 
 function closed(synthesized: SynthesizedResult, value: string): Closing {
   return { output: { type: 'error', value }, synthesized };
+}
+
+/** With what sub-agents have used that are stopped before their end. */
+export function withUnfinished(usage: Usage, calls: readonly CallRecord[]): Usage {
+  return calls.reduce(
+    (sum, { state, used }) => (state === 'settled' || used === undefined ? sum : addUsage(sum, used)),
+    usage,
+  );
 }
 
 /** What is said of a call that gave no result. */

@@ -3,7 +3,7 @@ import type { TurnCancel } from '../events.ts';
 import { describeError } from '../failure.ts';
 import type { AssistantMessage } from '../messages.ts';
 import { budgetFailure, overspent } from './budget.ts';
-import { resultsMessage } from './calls.ts';
+import { resultsMessage, withUnfinished } from './calls.ts';
 import { append } from './history.ts';
 import { answerId, spentOnPartial } from './modelAnswers.ts';
 import { toolActions } from './toolActions.ts';
@@ -48,7 +48,8 @@ export const endActions = toolActions.extend({
         });
       }
       const history = append(context.history, resultsMessage(resultsId(context), context.calls));
-      enqueue.assign({ history, calls: [] });
+      const { totals } = context;
+      enqueue.assign({ history, calls: [], totals: { ...totals, usage: withUnfinished(totals.usage, context.calls) } });
       enqueue.emit({ type: 'messages.updated', added: 1, removed: 0, length: history.length });
     }),
     keepPartial: enqueueActions(({ context, enqueue }) => {

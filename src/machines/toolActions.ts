@@ -13,7 +13,7 @@ import type {
   TurnDeny,
   TurnResolveTool,
 } from '../events.ts';
-import { addUsage } from '../model.ts';
+import { addUsage, noUsage } from '../model.ts';
 import { tooManyErrors } from './breakers.ts';
 import { addCost } from './budget.ts';
 import { type CallRecord, changeCall, givenUp, isToolError, waiting } from './calls.ts';
@@ -132,11 +132,12 @@ export const toolActions = modelActions.extend({
         if (state !== 'settled') enqueue.emit({ type: 'tool.cancelled', ...namesOf(context, index), started: false });
       }
     }),
-    tellAgent: emit(({ context }, { index, event }: ToolEmitted) => ({
-      type: 'agent.event' as const,
-      toolCallId: namesOf(context, index).toolCallId,
-      event,
-    })),
+    tellAgent: enqueueActions(({ context, enqueue }, { index, event }: ToolEmitted) => {
+      enqueue.emit({ type: 'agent.event', toolCallId: namesOf(context, index).toolCallId, event });
+      if (event.type !== 'step.finished') return;
+      const used = addUsage(context.calls[index]?.used ?? noUsage, event.usage);
+      enqueue.assign({ calls: changeCall(context.calls, index, { used }) });
+    }),
     passToAgents: enqueueActions(({ context, enqueue }, event: ToolForward['event']) => {
       if ('toolCallId' in event && context.calls.some(({ call }) => call.toolCallId === event.toolCallId)) return;
       for (const [index, { state }] of context.calls.entries()) {

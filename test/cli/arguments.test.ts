@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Command, readArguments } from '../../src/cli/arguments.ts';
 
-const run = { type: 'run', isExplicit: false, json: false, model: 'simulated' } as const;
-const chat = { type: 'chat', model: 'simulated' } as const;
+const run = { type: 'run', isExplicit: false, json: false, model: 'simulated', approvesAll: false } as const;
+const chat = { type: 'chat', model: 'simulated', approvesAll: false } as const;
 const replay = { type: 'replay', file: 'a.jsonl', speed: 1, json: false } as const;
 
 describe('the arguments', () => {
@@ -13,6 +13,8 @@ describe('the arguments', () => {
     [['-'], { ...run, question: { from: 'stdin' } }],
     [['--json', '--record', 'a.jsonl', 'hello'], { ...run, question: 'hello', json: true, record: 'a.jsonl' }],
     [['chat'], chat],
+    [['--yes', 'chat'], { ...chat, approvesAll: true }],
+    [['--yes', 'hello'], { ...run, question: 'hello', approvesAll: true }],
     [['chat', '--session', 'trip'], { ...chat, session: 'trip' }],
     [
       ['--session', 'trip', '--store', 'my.db', 'Where', 'to?'],
@@ -44,6 +46,7 @@ describe('the arguments', () => {
     [['replay', 'a', '--speed', 'Infinity'], /^--speed Infinity: /],
     [['replay', 'a', '--model', 'simulated'], /^"turnchart replay" has no option --model\./],
     [['chat', '--json'], /^"turnchart chat" has no option --json\./],
+    [['replay', 'a', '--yes'], /^"turnchart replay" has no option --yes\./],
     [['models', '--record', 'a'], /^"turnchart models" has no option --record\./],
     [['hello', '--speed', '2'], /^"turnchart run" has no option --speed\./],
     [['chat', '--store', 'my.db'], /^--store says where a session is kept: give it a name with --session, too\.$/],

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { simulated } from '../../src/adapters/simulated/index.ts';
 import { commandLineTools } from '../../src/cli/tools/commandLineTools.ts';
 import { ConfinedDirectory } from '../../src/cli/tools/directory.ts';
 import { listFiles } from '../../src/cli/tools/listFiles.ts';

@@ -83,6 +83,20 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
     expect(signal?.aborted).toBe(true);
   });
 
+  it('counts what it has used by the time of a cancel', async () => {
+    const clock = new SimulatedClock();
+    const inner = createAgent({
+      model: scriptedModel([{ calls: [{ name: 'look' }] }, { hangs: true }]),
+      tools: [tool('look')],
+    });
+    const session = createAgent({ model: scriptedModel([ask()]), tools: [research(inner)], clock }).session();
+    const turn = session.send('go');
+    await clock.advance(0);
+    session.cancel();
+    // its own answer, and the first one of the other
+    expect(await turn.outcome).toMatchObject({ status: 'cancelled', usage: { inputTokens: 20, outputTokens: 10 } });
+  });
+
   it('asks for approval through the session', async () => {
     const clock = new SimulatedClock();
     const erase = tool('erase', () => 'erased', { approval: true });

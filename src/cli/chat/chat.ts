@@ -16,7 +16,7 @@ import { WaitingMessages } from './waiting.ts';
 /** Exit codes of a process that a signal ends: 128 and its number. */
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-export interface ChatOptions extends Omit<ConversationOptions, 'onEvent' | 'canPause'> {
+export interface ChatOptions extends Omit<ConversationOptions, 'onEvent'> {
   /** Tools that need approval have it. */
   readonly approvesAll: boolean;
 }
@@ -37,7 +37,6 @@ export async function openChat({ approvesAll, ...options }: ChatOptions): Promis
   const ended = Promise.withResolvers<number>();
   const conversation = new Conversation({
     ...options,
-    canPause: true,
     onEvent: (event) => {
       transcript.take(event, conversation.chosen.model.contextWindow);
       status.take(event);

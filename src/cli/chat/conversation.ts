@@ -4,11 +4,11 @@ import { textOf } from '../../messages.ts';
 import type { Session } from '../../session.ts';
 import type { AnyTool } from '../../tool.ts';
 import type { Turn } from '../../turn.ts';
+import { commandLineAgent } from '../commandLineAgent.ts';
 import { type ChosenModel, chooseModel, type Environment, hintAtKeys } from '../model.ts';
 import type { RecordingFile } from '../recordFile.ts';
 import type { KeptSession } from '../sessions/keptSession.ts';
 import { explainRecovery, findUnfinished, type Unfinished } from '../sessions/unfinished.ts';
-import { commandLineTools } from '../tools/commandLineTools.ts';
 import type { WaitingMessage } from './waiting.ts';
 
 export interface ConversationOptions {
@@ -21,8 +21,6 @@ export interface ConversationOptions {
   readonly recording?: RecordingFile | undefined;
   /** Where the session is kept, and goes on from. @default nowhere */
   readonly kept?: KeptSession | undefined;
-  /** Somebody is there who says whether a turn that has taken all its steps goes on. */
-  readonly canPause: boolean;
   readonly onEvent: (event: TurnEvent) => void;
 }
 
@@ -36,7 +34,12 @@ export function introduce({ notice, isSimulated }: ChosenModel, env: Environment
 export class Conversation {
   readonly #options: ConversationOptions;
   #unfinished: Unfinished | undefined;
-  #current: { readonly chosen: ChosenModel; readonly agent: Agent; readonly session: Session };
+  #current: {
+    readonly chosen: ChosenModel;
+    readonly tools: readonly AnyTool[];
+    readonly agent: Agent;
+    readonly session: Session;
+  };
 
   /** @throws StoreError where the session cannot be gone on with: another process has it, say */
   constructor(options: ConversationOptions) {
@@ -54,7 +57,7 @@ export class Conversation {
   }
 
   get tools(): readonly AnyTool[] {
-    return this.#toolsFor(this.chosen);
+    return this.#current.tools;
   }
 
   /** Nothing is at work: a message that is sent begins its turn at once. */
@@ -136,21 +139,12 @@ export class Conversation {
   }
 
   #open(chosen: ChosenModel, past: Parameters<Agent['session']>[0]) {
-    const { kept, recording, canPause, onEvent } = this.#options;
-    const agent = createAgent({
-      name: 'turnchart',
-      model: chosen.model,
-      tools: this.#toolsFor(chosen),
-      limits: { lastStep: canPause ? 'ask' : 'fail' },
-      ...(kept !== undefined && { store: kept.store }),
-    });
+    const { kept, recording, onEvent } = this.#options;
+    const options = commandLineAgent(chosen, this.#options.root);
+    const agent = createAgent({ ...options, ...(kept !== undefined && { store: kept.store }) });
     const session = agent.session(past);
     recording?.follow(session);
     session.on('*', (event) => onEvent(explainRecovery(event, this.#unfinished)));
-    return { chosen, agent, session };
-  }
-
-  #toolsFor({ model, isSimulated }: ChosenModel) {
-    return commandLineTools({ root: this.#options.root, localModel: isSimulated ? model : undefined });
+    return { chosen, tools: options.tools, agent, session };
   }
 }

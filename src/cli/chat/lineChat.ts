@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { textOf } from '../../messages.ts';
 import type { Turn } from '../../turn.ts';
 import { AnswerWriter } from '../answerWriter.ts';
-import { Asker } from '../asker.ts';
+import { Asker, nobody } from '../asker.ts';
 import { Lines } from '../lines.ts';
 import { describeFailure, ProgressWriter } from '../progress.ts';
 import { exitCodes, sameInterruptMs } from '../runTurn.ts';
@@ -14,7 +14,7 @@ import { Conversation, type ConversationOptions, introduce } from './conversatio
 import { pastBlocks } from './pastBlocks.ts';
 import type { Block } from './transcript.ts';
 
-export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent' | 'canPause'> {
+export interface LineChatOptions extends Omit<ConversationOptions, 'onEvent'> {
   readonly terminal: Terminal;
   /** Tools that need approval have it. */
   readonly approvesAll: boolean;
@@ -39,7 +39,6 @@ export async function chatByLines({
   const asker = new Asker({ session: () => conversation.session, terminal, approvesAll, canAsk: isTyped });
   const conversation = new Conversation({
     ...options,
-    canPause: isTyped,
     onEvent: (event) => {
       answer.take(event);
       progress.take(event, conversation.session.snapshot);
@@ -54,7 +53,11 @@ export async function chatByLines({
   });
   // from now on, or what comes while an unfinished turn goes on would be lost
   const read = new Lines(lines, (line) => asker.answer(line));
-  lines.once('close', () => asker.leave());
+  let isClosed = false;
+  lines.once('close', () => {
+    isClosed = true;
+    asker.leave();
+  });
   const messages: string[] = [];
   let code: number = exitCodes.completed;
   let isOver = false;
@@ -88,7 +91,7 @@ export async function chatByLines({
   try {
     terminal.note(introduce(options.chosen, options.env));
     if (options.kept !== undefined) code = await goOn(conversation, options.kept, { terminal, asker });
-    if (isTyped && !isOver) lines.prompt();
+    if (isTyped && !isClosed) lines.prompt();
     for await (const line of read) {
       if (isOver) break;
       const input = readInput(line);
@@ -100,7 +103,7 @@ export async function chatByLines({
         if (conversation.isClosed) quit();
       }
       if (isOver) break;
-      if (isTyped) lines.prompt();
+      if (isTyped && !isClosed) lines.prompt();
     }
     // who quits by hand has seen how the last turn ended
     return outputClosed.aborted || isTyped ? exitCodes.completed : code;
@@ -143,7 +146,10 @@ function noteBlock(block: Block, terminal: Terminal): void {
 async function finish(turn: Turn, terminal: Terminal): Promise<number> {
   const outcome = await turn.outcome;
   if (outcome.status === 'failed') terminal.note(describeFailure(outcome.failure), 'red');
-  if (outcome.status === 'cancelled') terminal.note('cancelled', 'yellow');
+  if (outcome.status === 'cancelled') {
+    terminal.note('cancelled', 'yellow');
+    if (outcome.reason === nobody) return exitCodes.failed;
+  }
   return exitCodes[outcome.status];
 }
 

@@ -1,12 +1,11 @@
-import { simulated } from '../../adapters/simulated/index.ts';
-import { assembleSession } from '../../agent.ts';
 import type { JournalCheckpoint, Store, StoredSession } from '../../durability/store.ts';
 import type { Host, Row } from '../../host.ts';
 import { openRecorded, type RecordedSession, type RecordedStart } from '../../inspection/readRecording.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from '../../recording.ts';
+import { commandLineMachines } from '../commandLineAgent.ts';
 
 /** Where a stored session stands; which model answered is not kept. */
-export type StoredStart = Omit<SessionEntry, 'model'>;
+export type StoredStart = Omit<SessionEntry, 'model'> & RecordedStart;
 
 /** What is kept of a session, as a recording of it would have it. */
 export interface StoredRecording {
@@ -57,10 +56,10 @@ function isAt({ actor, error, seq }: Host, { messages, state }: JournalCheckpoin
   return error === undefined && seq === state.seq && actor.getSnapshot().context.history.length === messages;
 }
 
-function startAt({ summary, messages }: StoredSession, checkpoint: JournalCheckpoint): StoredStart & RecordedStart {
-  const { agent, seq, usage, cost } = checkpoint.state;
-  // settings are not kept either: those of the command line are what agents have by default
-  const { input } = assembleSession({ model: simulated() });
+function startAt({ summary, messages }: StoredSession, checkpoint: JournalCheckpoint): StoredStart {
+  const { agent, seq, turns: _, machineVersion: __, ...state } = checkpoint.state;
+  // settings are not kept either: they are those of the command line
+  const { input, machine } = commandLineMachines();
   const history = messages.slice(0, checkpoint.messages);
   return {
     type: 'session',
@@ -70,6 +69,7 @@ function startAt({ summary, messages }: StoredSession, checkpoint: JournalCheckp
     agent,
     sessionId: summary.id,
     seq,
-    input: { ...input, history, usage, ...(cost !== undefined && { cost }) },
+    machine,
+    input: { ...input, ...state, history },
   };
 }
