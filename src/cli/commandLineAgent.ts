@@ -3,11 +3,14 @@ import { assembleSession } from '../agent.ts';
 import type { ChosenModel } from './model.ts';
 import { commandLineTools } from './tools/commandLineTools.ts';
 
+/** Stands in every event of the command line. */
+export const agentName = 'turnchart';
+
 /** What agents of the command line are made of, wherever they are: what one has begun, another goes on with. */
 export function commandLineAgent({ model, isSimulated }: Pick<ChosenModel, 'model' | 'isSimulated'>, root: string) {
   const tools = commandLineTools({ root, localModel: isSimulated ? model : undefined });
   // somebody is asked, and where that cannot be, the answer is no
-  return { name: 'turnchart', model, tools, limits: { lastStep: 'ask' } } as const;
+  return { name: agentName, model, tools, limits: { lastStep: 'ask' } } as const;
 }
 
 /** The machines of its sessions, those of its sub-agents included, to go the same way again. Nothing runs in them. */

@@ -12,9 +12,9 @@ import {
 } from '../inspection/readRecording.ts';
 import { textOf } from '../messages.ts';
 import type { RecordingEntry, SessionEntry } from '../recording.ts';
-import { snapshotOf } from '../snapshot.ts';
+import { type SessionSnapshot, snapshotOf } from '../snapshot.ts';
 import { AnswerWriter } from './answerWriter.ts';
-import { commandLineMachines } from './commandLineAgent.ts';
+import { agentName, commandLineMachines } from './commandLineAgent.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import { exitCodes } from './runTurn.ts';
 import { readStored, type StoredStart } from './sessions/storedRecording.ts';
@@ -53,7 +53,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
     return exitCodes.wrongArguments;
   }
   for (const line of recording.introduction) terminal.note(line);
-  const player = json ? new JsonPlayer(terminal) : new Player(terminal);
+  const player = json ? new JsonPlayer(terminal) : new Player(terminal, recording);
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once('SIGINT', stop);
@@ -79,6 +79,8 @@ interface Played {
   readonly gaps: readonly string[];
   /** What agrees with the machines of today where all of it does. */
   readonly compared: string;
+  /** It has sub-agents, whose machines are not part of a recording: no machines go the same way again. */
+  readonly hasForeignAgents: boolean;
 }
 
 type PlayedEntry = RecordingEntry | (SessionEntry & RecordedStart) | StoredStart;
@@ -104,6 +106,7 @@ async function read({ file, store, env }: ReplayOptions): Promise<Played> {
     ],
     gaps: isUnfinished ? ['Its last turn has not ended.'] : [],
     compared: 'every effect is as it was',
+    hasForeignAgents: false,
   };
 }
 
@@ -121,7 +124,13 @@ function readFile(file: string): Played {
     introduction: [`The recording ${file}:`],
     gaps: recording.isTorn ? ['The last line is cut off, as by a process that was killed: it was left out.'] : [],
     compared: 'every effect and every event is as it was',
+    hasForeignAgents: recording.entries.some(isOfForeignAgent),
   };
+}
+
+/** Those of the command line's own agent are known. */
+function isOfForeignAgent(entry: RecordingEntry): boolean {
+  return entry.type === 'event' && entry.event.type === 'agent.event' && entry.event.agent !== agentName;
 }
 
 function countTurns(count: number): string {
@@ -162,8 +171,12 @@ function pause(tookMs: number, { speed, clock, signal }: Pace): Promise<void> | 
   });
 }
 
-function conclude({ sessions, gaps, compared }: Played, terminal: Terminal): number {
+function conclude({ sessions, gaps, compared, hasForeignAgents }: Played, terminal: Terminal): number {
   for (const gap of gaps) terminal.note(gap, 'yellow');
+  if (hasForeignAgents) {
+    terminal.note('It has sub-agents, whose machines are not in a recording: nothing is compared.', 'yellow');
+    return exitCodes.completed;
+  }
   if (sessions.every(({ rows }) => rows.length === 0)) {
     terminal.note('There is nothing to play.');
     return exitCodes.completed;
@@ -190,15 +203,20 @@ class JsonPlayer {
   }
 }
 
+const stateless: SessionSnapshot = { status: 'inTurn', queued: 0 };
+
 /** Shows a recording like the run that it was; the states are those of the machines, which take the inputs again. */
 class Player {
   readonly #terminal: Terminal;
   #answer: AnswerWriter;
   #progress: ProgressWriter;
+  /** Nothing where the states of today are not those of the recording. */
   #host: Host | undefined;
+  readonly #showsStates: boolean;
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, { hasForeignAgents }: Pick<Played, 'hasForeignAgents'>) {
     this.#terminal = terminal;
+    this.#showsStates = !hasForeignAgents;
     this.#answer = new AnswerWriter(terminal);
     this.#progress = new ProgressWriter(terminal);
   }
@@ -210,7 +228,7 @@ class Player {
         const who = 'model' in entry ? `${agent} with ${entry.model.provider}/${entry.model.modelId}` : agent;
         const said = input.history.length === 0 ? '' : `, after ${input.history.length} messages`;
         this.#terminal.note(`${sessionId} of ${who}, ${new Date(at).toISOString()}${said}`);
-        this.#host = openRecorded(entry);
+        this.#host = this.#showsStates ? openRecorded(entry) : undefined;
         this.#answer = new AnswerWriter(this.#terminal);
         this.#progress = new ProgressWriter(this.#terminal);
         return;
@@ -225,7 +243,7 @@ class Player {
       }
       case 'event':
         this.#answer.take(entry.event);
-        if (this.#host !== undefined) this.#progress.take(entry.event, snapshotOf(this.#host));
+        this.#progress.take(entry.event, this.#host === undefined ? stateless : snapshotOf(this.#host));
         if (entry.event.type === 'turn.failed') this.#terminal.note(describeFailure(entry.event.failure), 'red');
         if (entry.event.type === 'turn.cancelled') this.#terminal.note('cancelled', 'yellow');
     }

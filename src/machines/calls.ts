@@ -92,11 +92,11 @@ export function isToolError({ outcome }: CallRecord): boolean {
   return outcome?.type === 'failed' && outcome.uncounted !== true;
 }
 
-/** Whether nothing happens any more before a person or a client answers. What is queued then waits for these, too. */
+/** Whether nothing happens any more before a person or a client answers. What else is left then waits for these, too. */
 export function waitsForPeople(calls: readonly CallRecord[]): boolean {
   let waits = false;
   for (const { state } of calls) {
-    if (state === 'settled' || state === 'queued') continue;
+    if (state === 'settled' || state === 'queued' || state === 'clientSide') continue;
     if (!people.has(state)) return false;
     waits = true;
   }

@@ -13,7 +13,7 @@ import type {
   TurnDeny,
   TurnResolveTool,
 } from '../events.ts';
-import { addUsage, noUsage } from '../model.ts';
+import { addUsage, noUsage, type Usage } from '../model.ts';
 import { tooManyErrors } from './breakers.ts';
 import { addCost } from './budget.ts';
 import { type CallRecord, changeCall, givenUp, isToolError, waiting } from './calls.ts';
@@ -60,20 +60,27 @@ export const toolActions = modelActions.extend({
     tellGuards: enqueueActions(({ enqueue }, { reports }: ToolGuarded) => {
       for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
     }),
-    askForApprovals: enqueueActions(({ context, enqueue }) => {
+    // people are asked about all calls at once, clients once nothing else goes on
+    askPeople: enqueueActions(({ context, enqueue }) => {
       if (context.calls.some(({ state }) => state === 'preparing')) return;
+      const onlyClients = context.calls.every(({ state }) => clientStates.has(state));
       let { calls } = context;
       for (const [index, { call, input = call.input, state, approval }] of calls.entries()) {
-        if (state !== 'undecided') continue;
-        const { timeoutMs } = approval ?? {};
-        calls = changeCall(calls, index, { state: 'awaitingApproval' });
-        enqueue.emit({
-          type: 'tool.approvalRequested',
-          ...namesOf(context, index),
-          input,
-          ...(timeoutMs !== undefined && { expiresAt: context.now + timeoutMs }),
-        });
-        enqueue.sendTo(toolActorId(index), { type: 'tool.ask', at: context.now });
+        if (state === 'undecided') {
+          const { timeoutMs } = approval ?? {};
+          calls = changeCall(calls, index, { state: 'awaitingApproval' });
+          enqueue.emit({
+            type: 'tool.approvalRequested',
+            ...namesOf(context, index),
+            input,
+            ...(timeoutMs !== undefined && { expiresAt: context.now + timeoutMs }),
+          });
+          enqueue.sendTo(toolActorId(index), { type: 'tool.ask', at: context.now });
+        } else if (state === 'clientSide' && onlyClients) {
+          calls = changeCall(calls, index, { state: 'awaitingResult' });
+          enqueue.emit({ type: 'tool.resultRequested', ...namesOf(context, index), input });
+          enqueue.sendTo(toolActorId(index), { type: 'tool.request' });
+        }
       }
       if (calls !== context.calls) enqueue.assign({ calls });
     }),
@@ -108,21 +115,6 @@ export const toolActions = modelActions.extend({
       enqueue.assign({ now: at, calls: changeCall(context.calls, index, { state: waiting(record) }) });
       enqueue.emit({ type: 'tool.approvalResolved', ...namesOf(context, index), decision: 'approved', by });
     }),
-    requestResults: enqueueActions(({ context, enqueue }) => {
-      if (
-        context.calls.some(({ state }) => state !== 'settled' && state !== 'clientSide' && state !== 'awaitingResult')
-      ) {
-        return;
-      }
-      let { calls } = context;
-      for (const [index, { call, input = call.input, state }] of calls.entries()) {
-        if (state !== 'clientSide') continue;
-        calls = changeCall(calls, index, { state: 'awaitingResult' });
-        enqueue.emit({ type: 'tool.resultRequested', ...namesOf(context, index), input });
-        enqueue.sendTo(toolActorId(index), { type: 'tool.request' });
-      }
-      if (calls !== context.calls) enqueue.assign({ calls });
-    }),
     giveUpResults: enqueueActions(({ context, enqueue }) => {
       const calls = context.calls.map((record): CallRecord => {
         return record.state === 'settled' ? record : { ...record, state: 'settled', outcome: givenUp };
@@ -133,7 +125,9 @@ export const toolActions = modelActions.extend({
       }
     }),
     tellAgent: enqueueActions(({ context, enqueue }, { index, event }: ToolEmitted) => {
-      enqueue.emit({ type: 'agent.event', toolCallId: namesOf(context, index).toolCallId, event });
+      const { toolCallId } = namesOf(context, index);
+      // as its event says: a report may come again later, summed up in a row
+      enqueue.emit({ type: 'agent.event', toolCallId, event, ...(event.at !== undefined && { at: event.at }) });
       if (event.type !== 'step.finished') return;
       const used = addUsage(context.calls[index]?.used ?? noUsage, event.usage);
       enqueue.assign({ calls: changeCall(context.calls, index, { used }) });
@@ -165,47 +159,29 @@ export const toolActions = modelActions.extend({
       retryAt,
       failure,
     })),
-    keepAgentUsage: assign(({ context: { totals, current } }, { output: { usage, cost } }: ToolSettled) =>
-      usage === undefined
-        ? {}
-        : {
-            current: { ...current, usage: addUsage(current.usage, usage) },
-            totals: { ...totals, usage: addUsage(totals.usage, usage), cost: addCost(totals.cost, cost) },
-          },
-    ),
-    keepSettled: enqueueActions(({ context, enqueue }, { output: { index, outcome, at } }: ToolSettled) => {
-      const calls = changeCall(context.calls, index, { state: 'settled', outcome });
+    keepSettled: enqueueActions(({ context, enqueue }, { output }: ToolSettled) => {
+      const { index, outcome, at } = output;
       const names = namesOf(context, index);
-      if (outcome.type === 'failed') {
-        enqueue.assign({ now: at, calls });
-        enqueue.emit({ type: 'tool.failed', ...names, failure: outcome.failure });
-        return;
-      }
-      if (outcome.type === 'denied') {
-        const { by, reason, synthesized } = outcome;
-        enqueue.assign({ now: at, calls });
-        if (by !== undefined) enqueue.emit({ type: 'tool.approvalResolved', ...names, decision: synthesized, by });
-        enqueue.emit({ type: 'tool.denied', ...names, reason });
-        return;
-      }
-      const isHint = outcome.retry === true;
+      const isHint = outcome.type === 'completed' && outcome.retry === true;
       enqueue.assign({
         now: at,
-        calls,
-        ...(isHint && {
-          totals: {
-            ...context.totals,
-            hints: context.totals.hints + 1,
-            lastHint: String(outcome.output.value),
-          },
-        }),
+        calls: changeCall(context.calls, index, { state: 'settled', outcome }),
+        ...(isHint && { totals: withHint(context, String(outcome.output.value)) }),
+        ...(output.usage !== undefined && withAgentUsage(context, output.usage, output.cost)),
       });
-      enqueue.emit({
-        type: 'tool.completed',
-        ...names,
-        output: outcome.output,
-        ...(isHint && { retry: true as const }),
-      });
+      switch (outcome.type) {
+        case 'failed':
+          enqueue.emit(toolFailed(names, outcome.failure));
+          return;
+        case 'denied': {
+          const { by, reason, synthesized } = outcome;
+          if (by !== undefined) enqueue.emit({ type: 'tool.approvalResolved', ...names, decision: synthesized, by });
+          enqueue.emit({ type: 'tool.denied', ...names, reason });
+          return;
+        }
+        case 'completed':
+          enqueue.emit({ type: 'tool.completed', ...names, output: outcome.output, ...(isHint && { retry: true }) });
+      }
     }),
     grantSlots: enqueueActions(({ context, enqueue }) => {
       const granted = grantable(context.calls, context.settings.limits.maxParallelTools);
@@ -261,3 +237,17 @@ function namesOf(context: TurnContext, index: number): { toolCallId: string; too
   const call = context.calls[index]?.call;
   return { toolCallId: call?.toolCallId ?? '', toolName: call?.toolName ?? '' };
 }
+
+function withHint({ totals }: TurnContext, hint: string): TurnContext['totals'] {
+  return { ...totals, hints: totals.hints + 1, lastHint: hint };
+}
+
+/** An agent gives no hints. */
+function withAgentUsage({ totals, current }: TurnContext, usage: Usage, cost: number | undefined) {
+  return {
+    current: { ...current, usage: addUsage(current.usage, usage) },
+    totals: { ...totals, usage: addUsage(totals.usage, usage), cost: addCost(totals.cost, cost) },
+  };
+}
+
+const clientStates: ReadonlySet<CallRecord['state']> = new Set(['settled', 'clientSide', 'awaitingResult']);

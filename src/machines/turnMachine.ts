@@ -290,20 +290,14 @@ export const turnMachine = turnSetup.createMachine({
           on: {
             'tool.guarded': { actions: { type: 'tellGuards', params: theEvent } },
             'tool.prepared': {
-              actions: [{ type: 'takePrepared', params: theEvent }, 'askForApprovals', 'requestResults'],
+              actions: [{ type: 'takePrepared', params: theEvent }, 'askPeople'],
             },
-            'tool.approved': { actions: [{ type: 'takeApproved', params: theEvent }, 'grantSlots', 'requestResults'] },
+            'tool.approved': { actions: [{ type: 'takeApproved', params: theEvent }, 'grantSlots', 'askPeople'] },
             'tool.began': { actions: 'grantSlots' },
             'tool.progressed': { actions: { type: 'tellProgress', params: theEvent } },
             'tool.attemptFailed': { actions: { type: 'tellRetry', params: theEvent } },
             'xstate.done.actor.tool.*': {
-              actions: [
-                { type: 'keepAgentUsage', params: theEvent },
-                { type: 'keepSettled', params: theEvent },
-                'askForApprovals',
-                'grantSlots',
-                'requestResults',
-              ],
+              actions: [{ type: 'keepSettled', params: theEvent }, 'askPeople', 'grantSlots'],
             },
             'tool.agentWaits': { actions: { type: 'keepWaiting', params: theEvent } },
             'tool.agentGoesOn': { actions: { type: 'keepWaiting', params: theEvent } },

@@ -54,16 +54,15 @@ function inTable({ state: { turn } }: Observation): string {
   return turn.startsWith('working.usingTools') ? 'working.usingTools' : turn;
 }
 
-/** The clock of a turn stands still exactly while all that is left waits for people. */
-function waitsForPeople({ path, is, event }: Circumstances, { state: { turn, tools } }: Observation) {
+/** The clock of a turn stands still exactly while nothing goes on before people have answered. */
+function waitsForPeople({ is, event }: Circumstances, { state: { turn, tools } }: Observation) {
   if (!turn.startsWith('working.usingTools')) return undefined;
-  const waits = new Set(['awaitingApproval', 'awaitingResult']);
-  const ofAgents = is.turn.tools.map(({ isWaiting }) => isWaiting === true);
-  const isOnly = tools.every((state, index) => hasEnded(state) || waits.has(state) || ofAgents[index]);
-  const expected = isOnly ? 'working.usingTools.awaitingAnswers' : 'working.usingTools.runningTools';
-  return turn === expected
-    ? undefined
-    : `After "${event}" of ${path.machine} it is to be in ${expected}, and is in ${turn}.`;
+  const isAsking = (state: string, index: number) =>
+    state === 'awaitingApproval' || state === 'awaitingResult' || is.turn.tools[index]?.isWaiting === true;
+  const isAtRest = tools.every((state, index) => hasEnded(state) || state === 'queued' || isAsking(state, index));
+  const waits = isAtRest && tools.some((state, index) => !hasEnded(state) && isAsking(state, index));
+  const expected = `working.usingTools.${waits ? 'awaitingAnswers' : 'runningTools'}`;
+  return turn === expected ? undefined : `After "${event}" it is to be in ${expected}, and is in ${turn}.`;
 }
 
 function failureOf({ events }: Observation): string {

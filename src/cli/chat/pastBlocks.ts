@@ -59,7 +59,12 @@ function partBlocks(
 
 function outcomeOf({ output, synthesized }: ToolResultPart): NonNullable<ToolBlock['outcome']> {
   if (synthesized === 'not_started') return { type: 'cancelled', when: describeCancelled({ started: false }) };
-  if (output.type === 'error' && synthesized === 'denied') return { type: 'denied', reason: output.value };
+  if (output.type === 'error' && synthesized === 'denied') return { type: 'denied', reason: reasonOf(output.value) };
   if (output.type === 'error') return { type: 'failed', message: output.value };
   return { type: 'completed', output, asksAgain: false };
+}
+
+/** The model reads more than the reason. */
+function reasonOf(denial: string): string {
+  return denial.replace(/^Denied: (?:this call was not approved, and did not run\. Reason: )?/, '');
 }

@@ -26,7 +26,7 @@ const tool: ToolBlock = {
 };
 
 const everyBlock: readonly Block[] = [
-  { type: 'user', text: wild, isSteering: true },
+  { type: 'user', messageId: 'u', text: wild, isSteering: true },
   { type: 'reasoning', messageId: 'm', text: wild },
   {
     type: 'answer',
@@ -37,7 +37,10 @@ const everyBlock: readonly Block[] = [
   { ...tool, toolName: wild, input: { wild }, progress: [wild] },
   { ...tool, outcome: { type: 'completed', output: { type: 'text', value: wild.repeat(9) }, asksAgain: true } },
   { ...tool, outcome: { type: 'failed', message: wild } },
+  { ...tool, outcome: { type: 'denied', reason: wild } },
   { ...tool, outcome: { type: 'cancelled', when: wild } },
+  { type: 'tool', toolCallId: 'c', toolName: 'look', input: {}, progress: [], waits: wild },
+  { ...tool, agent: [{ ...tool, outcome: { type: 'denied', reason: wild }, agent: [tool] }] },
   { type: 'note', text: `name  ${wild}`, tone: 'plain' },
   { type: 'ending', facts: [wild.replace(/\p{Cc}/gu, ''), '2 steps'] },
 ];
@@ -80,6 +83,35 @@ describe('a block', () => {
       '  4',
       '  5',
     ]);
+  });
+
+  test('of a tool says what it waits for', () => {
+    const { outcome: _, ...open } = tool;
+    expect(draw({ ...open, waits: 'waits for approval' })).toEqual([
+      '? look {"at":1}',
+      '  looks again',
+      '  waits for approval',
+    ]);
+  });
+
+  test('of a tool has the tools of the sub-agent that works on it, and unfolded also what it says', () => {
+    const denied: ToolBlock = { ...tool, progress: [], outcome: { type: 'denied', reason: 'Not today.' } };
+    const agent: readonly Block[] = [
+      { type: 'user', messageId: 'u', text: 'Look.', isSteering: false },
+      denied,
+      { type: 'note', text: 'Goes on.', tone: 'quiet' },
+      { type: 'answer', messageId: 'm', text: 'I may not.' },
+      { type: 'ending', facts: ['2 steps'] },
+    ];
+    const { outcome: _, ...open } = tool;
+    expect(draw({ ...open, progress: [], agent })).toEqual([
+      '→ look {"at":1}',
+      '  │ ✗ look {"at":1}',
+      '  │   denied: Not today.',
+      '  │ Goes on.',
+    ]);
+    const unfolded = draw({ ...open, progress: [], agent }, 60, true);
+    expect(unfolded.slice(-3)).toEqual(['  │   denied: Not today.', '  │ Goes on.', '  │ I may not.']);
   });
 
   test('of an answer has light Markdown, and arithmetic in it is no emphasis', () => {

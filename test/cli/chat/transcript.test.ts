@@ -26,6 +26,13 @@ const text = (part: string, attempt = 1): Said => ({
 const reasoning = (part: string): Said => ({ type: 'reasoning.delta', messageId: 'm1', text: part });
 const called: Said = { type: 'tool.called', ...call, input: { at: 1 }, index: 0 };
 
+const asked: Said = { type: 'tool.approvalRequested', ...call, input: { at: 1 } };
+
+/** What a sub-agent says that works on a call. */
+function within(said: Said, toolCallId = call.toolCallId): Said {
+  return { type: 'agent.event', toolCallId, event: { ...said, agent: 'helper', turnId: 'inner' } };
+}
+
 function blocksOf(events: readonly Said[], contextWindow?: number): readonly Block[] {
   const transcript = new Transcript();
   for (const event of events) transcript.take({ ...envelope, ...event } as TurnEvent, contextWindow);
@@ -40,8 +47,8 @@ describe('the transcript', () => {
       'shows what people said, and no notes to the model',
       [user('Hello', 'input'), user('And', 'steering'), user('Cancelled.', 'cancel_note')],
       [
-        { type: 'user', text: 'Hello', isSteering: false },
-        { type: 'user', text: 'And', isSteering: true },
+        { type: 'user', messageId: 'u', text: 'Hello', isSteering: false },
+        { type: 'user', messageId: 'u', text: 'And', isSteering: true },
       ],
     ],
     [
@@ -143,6 +150,94 @@ describe('the transcript', () => {
       'says that a turn was cancelled',
       [{ type: 'turn.cancelled', ...ending }],
       [{ type: 'note', text: 'cancelled', tone: 'warning' }, expect.objectContaining({ type: 'ending' })],
+    ],
+    [
+      'says that a tool waits for approval, and that it has it',
+      [
+        called,
+        asked,
+        { type: 'tool.approvalResolved', ...call, decision: 'approved', by: 'user' },
+        { ...called, toolCallId: 'd', toolName: 'look' },
+        { ...asked, toolCallId: 'd' },
+        { type: 'tool.approvalResolved', ...call, toolCallId: 'd', decision: 'approved', by: 'session' },
+      ],
+      [
+        { ...tool, progress: ['approved'] },
+        { ...tool, toolCallId: 'd', progress: ['approved for this session'] },
+      ],
+    ],
+    [
+      'says that a tool waits for approval, and why it was denied',
+      [
+        called,
+        asked,
+        { type: 'tool.approvalResolved', ...call, decision: 'denied', by: 'user' },
+        { type: 'tool.denied', ...call, reason: 'Not today.' },
+      ],
+      [{ ...tool, outcome: { type: 'denied', reason: 'Not today.' } }],
+    ],
+    [
+      'says what a tool waits for, until its turn is cancelled',
+      [
+        called,
+        { ...called, toolCallId: 'd' },
+        { type: 'tool.resultRequested', ...call, input: {} },
+        { ...asked, toolCallId: 'd' },
+        { type: 'tool.cancelled', ...call, toolCallId: 'd', started: false },
+      ],
+      [
+        { ...tool, waits: 'waits for a client to run it' },
+        { ...tool, toolCallId: 'd', outcome: { type: 'cancelled', when: 'cancelled before it began' } },
+      ],
+    ],
+    [
+      'keeps what a sub-agent does below the call that it works on, and out of the answer',
+      [
+        called,
+        within(text('I will ')),
+        within({ ...called, toolCallId: 'inner' }),
+        text('One.'),
+        within(text('look.')),
+        within({ type: 'tool.failed', ...call, toolCallId: 'inner', failure }),
+        within(within({ type: 'tool.denied', ...call, toolCallId: 'inner', reason: 'No.' }), 'inner'),
+      ],
+      [
+        {
+          ...tool,
+          agent: [
+            { type: 'answer', messageId: 'm1', text: 'I will look.' },
+            { ...tool, toolCallId: 'inner', outcome: { type: 'failed', message: 'Slow down.' }, agent: [] },
+          ],
+        },
+        { type: 'answer', messageId: 'm1', text: 'One.' },
+      ],
+    ],
+    [
+      'shows what stands in place of a message or an answer, and nothing of what was withdrawn',
+      [
+        user('My key is sk-1', 'input'),
+        { type: 'message.replaced', messageId: 'u', reason: 'a key', replacement: 'My key is …' },
+        text('It is sk-1'),
+        { type: 'message.replaced', messageId: 'm1', reason: 'a key', replacement: 'It is …' },
+        text('sk-1', 2),
+        { type: 'message.replaced', messageId: 'm2', reason: 'a key', replacement: '' },
+        { type: 'message.replaced', messageId: 'm3', reason: 'a key', replacement: 'never shown' },
+      ],
+      [
+        { type: 'user', messageId: 'u', text: 'My key is …', isSteering: false },
+        { type: 'answer', messageId: 'm1', text: 'It is …' },
+      ],
+    ],
+    [
+      'notes what is about no single tool',
+      [
+        { type: 'compaction.started', reason: 'manual' },
+        { type: 'guardrail.triggered', stage: 'tool', name: 'no_keys', action: 'denied', reason: 'a key' },
+      ],
+      [
+        { type: 'note', text: 'The conversation is being shortened for the model.', tone: 'quiet' },
+        { type: 'note', text: 'Guardrail no_keys denied a tool call: a key', tone: 'warning' },
+      ],
     ],
     [
       'shows what is amiss',
