@@ -49,7 +49,7 @@ export function noticeOf(event: TurnEvent): Notice | undefined {
 
 const tooLong: Readonly<Record<CompactionReason, string>> = {
   threshold: 'The conversation has become long, and',
-  overflow: 'The conversation is too long for the model, and',
+  overflow: 'The conversation was too long, and',
   manual: 'The conversation',
 };
 

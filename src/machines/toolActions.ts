@@ -16,7 +16,7 @@ import type {
 import { addUsage, noUsage, type Usage } from '../model.ts';
 import { tooManyErrors } from './breakers.ts';
 import { addCost } from './budget.ts';
-import { type CallRecord, changeCall, givenUp, isToolError, waiting } from './calls.ts';
+import { type CallRecord, changeCall, givenUp, isToolError, toolFailed, waiting } from './calls.ts';
 import { modelActions } from './modelActions.ts';
 import { grantable } from './toolSlots.ts';
 import type { TurnContext } from './turnContext.ts';

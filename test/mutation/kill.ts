@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
+import type { compactionMachine } from '../../src/machines/compactionMachine.ts';
 import { sessionMachine } from '../../src/machines/sessionMachine.ts';
 import type { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../src/machines/turnMachine.ts';
@@ -21,6 +22,7 @@ const bounds: Readonly<Record<PathSubjectName, readonly TurnPathsOptions[]>> = {
   turn: [{}, { parallelTools: 1, steps: 1 }, { retries: 0, tools: 1 }],
   toolCall: [{}, { parallelTools: 1, tools: 3 }],
   session: [{ turns: 3 }],
+  compaction: [{}],
 };
 
 /** Paths of the machines without a fault: those of `smoke` first, then every edge, short ones before long ones. */
@@ -58,6 +60,14 @@ export async function kill(mutant: Mutant, paths: Paths, oracles = checks): Prom
 /** A machine by itself, and as a child of those around it. */
 function subjectsOf(machine: AnyStateMachine): readonly (readonly [PathSubjectName, PathSubject])[] {
   const inSession = (turn: typeof turnMachine) => machineSubject(sessionMachine.provide({ actors: { turn } }));
+  if (machine.id === 'compaction') {
+    const compaction = machine as unknown as typeof compactionMachine;
+    const turn = turnMachine.provide({ actors: { compaction } });
+    return [
+      ['compaction', machineSubject(sessionMachine.provide({ actors: { turn, compaction } }))],
+      ['turn', machineSubject(turn)],
+    ];
+  }
   if (machine.id === 'session') return [['session', machineSubject(machine as unknown as typeof sessionMachine)]];
   if (machine.id === 'turn') {
     const turn = machine as unknown as typeof turnMachine;

@@ -239,7 +239,7 @@ function signed(by: number): string {
 function delayMutants(machine: AnyStateMachine): readonly Mutant[] {
   type Delay = (scope: unknown, params: unknown) => number;
   const delays = machine.implementations.delays as unknown as Readonly<Record<string, Delay>>;
-  return Object.entries(delays).map(([name, delay]) => ({
+  return Object.entries(delays ?? {}).map(([name, delay]) => ({
     operator: 'wrong delay',
     name: `${machine.id}: ${name} is a millisecond longer`,
     make: () =>
@@ -252,7 +252,10 @@ function delayMutants(machine: AnyStateMachine): readonly Mutant[] {
 /** Effects that tell nobody when they are stopped. */
 function abortMutants(machine: AnyStateMachine): readonly Mutant[] {
   const actors = machine.implementations.actors as Readonly<Record<string, AnyActorLogic>>;
-  const effects = Object.entries(actors).filter(([, logic]) => !(logic instanceof StateMachine));
+  // in the place of agents, paths have an actor of their own
+  const effects = Object.entries(actors).filter(
+    ([name, logic]) => !(logic instanceof StateMachine) && name !== 'agentTurn',
+  );
   return effects.map(([name, logic]) => ({
     operator: 'missing abort',
     name: `${machine.id}: ${name} is stopped and not aborted`,

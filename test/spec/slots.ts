@@ -57,7 +57,7 @@ function waitsForPeople({ isUnapproved, isForClient }: Omit<WaitingTool, 'isAlon
 
 /** Whether calls behind it need not wait for it. */
 function isAside(tool: WaitingTool): boolean {
-  return tool.state !== 'preparing' && waitsForPeople(tool);
+  return tool.state !== 'preparing' && !tool.isAlone && waitsForPeople(tool);
 }
 
 function isRunning(state: string | undefined): boolean {

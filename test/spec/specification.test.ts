@@ -9,11 +9,12 @@ import {
   turnPaths,
 } from '../../src/testing/paths/index.ts';
 import { isPathEvent } from '../../src/testing/paths/pathEvent.ts';
-import { type Line, type Table, tableOracle } from './readTable.ts';
+import { compactionTable } from './compaction.table.ts';
+import { always, type Line, type Table, tableOracle } from './readTable.ts';
 import { sessionTable } from './session.table.ts';
-import { startInOrder } from './slots.ts';
+import { goOn } from './slots.ts';
 import { specification } from './specification.ts';
-import { readState } from './story.ts';
+import { readState, startOf } from './story.ts';
 import { toolCallTable } from './toolCall.table.ts';
 import { turnTable } from './turn.table.ts';
 
@@ -25,6 +26,7 @@ const everywhere: readonly TurnPathsOptions[] = [
   { machine: 'turn', retries: 0 },
   { machine: 'toolCall' },
   { machine: 'session' },
+  { machine: 'compaction' },
 ];
 
 describe('the specification', () => {
@@ -46,10 +48,15 @@ describe('the specification', () => {
   it('names only events and states that there are', () => {
     const known = new Set(paths.flatMap(({ steps }) => steps.map(({ event }) => event)));
     const states = new Set([...paths.flatMap(({ steps }) => steps.flatMap(({ state }) => namesIn(state)))]);
-    const lines = [turnTable, toolCallTable, sessionTable].flatMap((table) => table.lines);
-    const plain = lines.filter(([, event]) => !event.includes('{'));
+    const lines = [turnTable, toolCallTable, sessionTable, compactionTable].flatMap((table) => table.lines);
+    const plain = lines.filter(([, event]) => !event.includes('{') && event !== always);
+    // states that do not last are seen on no path, nor are those of a compaction
+    const unseen = lines.filter(([, event]) => event === always).map(([state]) => state);
+    const ofCompaction = compactionTable.lines.flatMap(([from, , to]) => [from, to]);
     expect(plain.filter(([, event]) => !isPathEvent(event) || !known.has(event))).toEqual([]);
-    const named = lines.flatMap(([from, , to]) => [from, to.replace(/:.*/, '')]).filter((name) => name !== 'stays');
+    const named = lines
+      .flatMap(([from, , to]) => [from, to.replace(/:.*/, '')])
+      .filter((name) => name !== 'stays' && !unseen.includes(name) && !ofCompaction.includes(name));
     expect([...new Set(named)].filter((name) => !states.has(name)).sort()).toEqual([]);
   });
 });
@@ -92,35 +99,50 @@ describe('a table', () => {
   }
 });
 
-describe('slots', () => {
+describe('what goes on by itself', () => {
   const tools = (...states: string[]) =>
-    states.map((state) => ({ state: state.replace('!', ''), isAlone: state.endsWith('!') }));
+    states.map((text) => {
+      const [, state = '', marks = ''] = /^(\w+)(\W*)$/.exec(text) ?? [];
+      return {
+        state,
+        isAlone: marks.includes('!'),
+        isUnapproved: marks.includes('?'),
+        isForClient: marks.includes('@'),
+        isForAgent: marks.includes('&'),
+      };
+    });
 
   it.each([
     ['start in order', tools('queued', 'queued'), 8, 'executing executing'],
     ['wait for one before that is not ready', tools('preparing', 'queued'), 8, 'preparing queued'],
     ['wait for a slot', tools('executing', 'queued', 'queued'), 2, 'executing executing queued'],
-    ['are kept by a tool that runs again', tools('retrying', 'queued'), 1, 'retrying queued'],
-    ['are free once a tool has ended', tools('failed', 'completed', 'queued'), 1, 'failed completed executing'],
+    ['keep their slot while they wait to run again', tools('retrying', 'queued'), 1, 'retrying queued'],
+    ['start where one has ended', tools('failed', 'completed', 'queued'), 1, 'failed completed executing'],
+    ['do not run alone beside another', tools('executing', 'queued!', 'queued'), 8, 'executing queued queued'],
+    ['do not run beside one that runs alone', tools('queued!', 'queued'), 8, 'executing queued'],
+    ['are given to agents', tools('queued&', 'queued'), 8, 'delegating executing'],
+    ['are asked about once all are ready', tools('queued?', 'queued?'), 8, 'awaitingApproval awaitingApproval'],
+    ['are not asked about while one is prepared', tools('queued?', 'preparing'), 8, 'queued preparing'],
     [
-      'are refused to one that runs alone beside another',
-      tools('executing', 'queued!', 'queued'),
-      8,
-      'executing queued queued',
+      'start behind one that somebody is asked about',
+      tools('awaitingApproval?', 'queued'),
+      1,
+      'awaitingApproval executing',
     ],
-    ['are refused to all behind one that runs alone', tools('queued!', 'queued'), 8, 'executing queued'],
+    ['wait for one that runs alone, once it may', tools('awaitingApproval?!', 'queued'), 8, 'awaitingApproval queued'],
+    ['are asked of clients last', tools('queued@', 'executing'), 8, 'queued executing'],
+    ['are asked of clients where nothing else is left', tools('queued@', 'completed'), 8, 'awaitingResult completed'],
   ])('%s', (_, given, slots, expected) => {
-    expect(startInOrder(given, slots).join(' ')).toBe(expected);
+    expect(goOn(given, slots).join(' ')).toBe(expected);
   });
 });
 
 /** A path up to each state that it comes through, and then a command which means nothing there. */
 function interrupted(path: TurnPath): readonly TurnPath[] {
   const { machine, steps } = path;
-  if (machine === 'toolCall') return [];
+  if (machine === 'toolCall' || machine === 'compaction') return [];
   const seen = new Set<string>();
-  const start = machine === 'session' ? 'session idle, turn none' : 'turn idle';
-  return [start, ...steps.map(({ state }) => state)].flatMap((state, index) => {
+  return [startOf(machine), ...steps.map(({ state }) => state)].flatMap((state, index) => {
     const { session, turn } = readState(state);
     const name = session ?? turn;
     if (seen.has(name)) return [];
@@ -137,7 +159,6 @@ function untimely(machine: PathSubjectName, state: string): readonly PathEvent[]
 }
 
 function namesIn(state: string): readonly string[] {
-  const { session, turn } = readState(state);
-  const [, tools = ''] = /tools (.+?)(,|$)/.exec(state) ?? [];
-  return [session ?? '', turn, ...tools.split(' + ')];
+  const { session, turn, tools } = readState(state);
+  return [session ?? '', turn.replace(/(usingTools)\..*/, '$1'), ...tools];
 }

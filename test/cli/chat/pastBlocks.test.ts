@@ -6,6 +6,15 @@ const text = (value: string) => [{ type: 'text', text: value }] as const;
 const call = (toolCallId: string, toolName = 'pay') =>
   ({ type: 'tool-call', toolCallId, toolName, input: {} }) as const;
 
+const denied = (toolCallId: string, value: string) =>
+  ({
+    type: 'tool-result',
+    toolCallId,
+    toolName: 'pay',
+    output: { type: 'error', value },
+    synthesized: 'denied',
+  }) as const;
+
 describe('what the chat shows of messages said before', () => {
   test('is what it showed when they were said', () => {
     const messages: readonly Message[] = [
@@ -14,7 +23,11 @@ describe('what the chat shows of messages said before', () => {
       {
         role: 'assistant',
         id: '2',
-        content: [{ type: 'reasoning', text: 'Hm.' }, ...text('I pay.'), call('a'), call('b'), call('c')],
+        content: [
+          { type: 'reasoning', text: 'Hm.' },
+          ...text('I pay.'),
+          ...['a', 'b', 'c', 'd', 'e'].map((id) => call(id)),
+        ],
       },
       {
         role: 'tool',
@@ -29,6 +42,8 @@ describe('what the chat shows of messages said before', () => {
             output: { type: 'error', value: 'Not started.' },
             synthesized: 'not_started',
           },
+          denied('d', 'Denied: this call was not approved, and did not run. Reason: Not today.'),
+          denied('e', 'Denied: this call was not approved, and did not run.'),
         ],
       },
       { role: 'user', id: '4', content: text('Hurry'), cause: 'steering' },
@@ -39,7 +54,7 @@ describe('what the chat shows of messages said before', () => {
     ];
     const tool = { type: 'tool', toolName: 'pay', input: {}, progress: [] };
     expect(pastBlocks(messages)).toEqual([
-      { type: 'user', text: 'Pay', isSteering: false },
+      { type: 'user', messageId: '1', text: 'Pay', isSteering: false },
       { type: 'reasoning', messageId: '2', text: 'Hm.' },
       { type: 'answer', messageId: '2', text: 'I pay.' },
       {
@@ -49,7 +64,9 @@ describe('what the chat shows of messages said before', () => {
       },
       { ...tool, toolCallId: 'b', outcome: { type: 'failed', message: 'No money.' } },
       { ...tool, toolCallId: 'c', outcome: { type: 'cancelled', when: 'cancelled before it began' } },
-      { type: 'user', text: 'Hurry', isSteering: true },
+      { ...tool, toolCallId: 'd', outcome: { type: 'denied', reason: 'Not today.' } },
+      { ...tool, toolCallId: 'e', outcome: { type: 'denied', reason: 'this call was not approved, and did not run.' } },
+      { type: 'user', messageId: '4', text: 'Hurry', isSteering: true },
       { type: 'answer', messageId: '5', text: 'Paid.' },
       { type: 'note', text: 'cancelled', tone: 'warning' },
       { type: 'note', text: 'The turn failed: no.', tone: 'problem' },

@@ -15,8 +15,11 @@ const started: TurnEvent = { ...envelope, type: 'turn.started', messageId: 'u', 
 type Turn = NonNullable<SessionSnapshot['turn']>;
 
 function inTurn(turn: Partial<Turn>): SessionSnapshot {
-  const whole = { id: 't', state: 'callingModel', step: 1, attempt: 1, tools: [], ...turn };
-  return { status: 'inTurn', queued: 0, turn: whole };
+  return { status: 'inTurn', queued: 0, turn: turnOf(turn) };
+}
+
+function turnOf(turn: Partial<Turn>): Turn {
+  return { id: 't', state: 'callingModel', step: 1, attempt: 1, tools: [], ...turn };
 }
 
 describe('the status of a turn', () => {
@@ -94,6 +97,64 @@ describe('the status of a turn', () => {
       0,
       'runningTools · look retrying, attempt 2 of 2 · 0 s',
     ],
+    [
+      'says that it waits for whoever can approve, while other tools run',
+      [{ ...envelope, ...b, type: 'tool.started', at: 3_000 }],
+      {
+        state: 'runningTools',
+        tools: [
+          { ...a, state: 'awaitingApproval' },
+          { ...b, state: 'executing' },
+          { toolCallId: 'c', toolName: 'show', state: 'awaitingResult' },
+        ],
+      },
+      4_500,
+      'runningTools · look waiting for you, listen 1 s, show waiting for a client · 4 s',
+    ],
+    [
+      'says that it waits for you, also where clients are waited for',
+      [],
+      {
+        state: 'awaitingAnswers',
+        tools: [
+          { ...a, state: 'awaitingResult' },
+          { ...b, state: 'awaitingApproval' },
+        ],
+      },
+      0,
+      'awaitingAnswers · waiting for you · 0 s',
+    ],
+    [
+      'says that it waits for a client alone',
+      [],
+      { state: 'awaitingAnswers', tools: [{ ...a, state: 'awaitingResult' }] },
+      0,
+      'awaitingAnswers · waiting for a client · 0 s',
+    ],
+    [
+      'says what a sub-agent is at',
+      [],
+      { state: 'runningTools', tools: [{ ...a, state: 'delegating', agent: turnOf({ state: 'retrying' }) }] },
+      0,
+      'runningTools · look retrying · 0 s',
+    ],
+    [
+      'says that a sub-agent waits for you',
+      [],
+      {
+        state: 'awaitingAnswers',
+        tools: [{ ...a, state: 'delegating', agent: turnOf({ state: 'awaitingExtension' }) }],
+      },
+      0,
+      'awaitingAnswers · waiting for you · 0 s',
+    ],
+    [
+      'says that it waits for more steps',
+      [],
+      { state: 'awaitingExtension', step: 10 },
+      0,
+      'awaitingExtension · waiting for you · step 10 · 0 s',
+    ],
     ['has only its state to tell where nothing is waited for', [], { state: 'done' }, 0, 'done · 0 s'],
   ])('%s', (_what, events, turn, now, line) => {
     const status = new Status();
@@ -107,6 +168,12 @@ describe('the status of a turn', () => {
     status.take({ ...envelope, ...place, type: 'message.delta', text: 'One', at: 1 });
     status.take({ ...envelope, type: 'step.started', step: 2, at: 2 });
     expect(status.describe(inTurn({ step: 2 }), 0)).toContain('waiting for the model');
+  });
+
+  test('says that the conversation is being shortened between turns', () => {
+    const status = new Status();
+    status.take({ ...envelope, type: 'compaction.started', reason: 'manual', at: 1_000 });
+    expect(status.describe({ status: 'compacting', queued: 0 }, 3_500)).toEqual(['compacting', '2 s']);
   });
 
   test('has nothing to tell while no turn runs', () => {

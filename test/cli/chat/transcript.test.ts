@@ -199,7 +199,7 @@ describe('the transcript', () => {
         text('One.'),
         within(text('look.')),
         within({ type: 'tool.failed', ...call, toolCallId: 'inner', failure }),
-        within(within({ type: 'tool.denied', ...call, toolCallId: 'inner', reason: 'No.' }), 'inner'),
+        within(within({ type: 'tool.denied', ...call, reason: 'No.' }, 'inner')),
       ],
       [
         {

@@ -64,8 +64,8 @@ async function play(path: TurnPath, subject: PathSubject): Promise<Observation> 
 }
 
 const starts = ['turn starts', 'turn working.callingModel'] as const;
-const asks = ['model asks for 1 tool', 'turn working.runningTools, tools preparing'] as const;
-const runs = ['tool 1 is ready', 'turn working.runningTools, tools executing'] as const;
+const asks = ['model asks for 1 tool', 'turn working.usingTools.runningTools, tools preparing'] as const;
+const runs = ['tool 1 is ready', 'turn working.usingTools.runningTools, tools executing'] as const;
 const completes = ['tool 1 completes', 'turn working.callingModel'] as const;
 
 describe('an agent as the subject of paths', () => {
@@ -177,7 +177,7 @@ describe('the real work of an agent on a path', () => {
       execute: (_, run: { context: { name: string } }) => `Hello, ${run.context.name}.`,
     });
     const subject = agentSubject({ tools: [greet] }, { execute: 'real', context: { name: 'Ada' } });
-    const reports = ['tool 1 reports', 'turn working.runningTools, tools executing'] as const;
+    const reports = ['tool 1 reports', 'turn working.usingTools.runningTools, tools executing'] as const;
     const { events } = await play(ofTurn(starts, asks, runs, reports, completes), subject);
     expect(events.filter(({ type }) => type === 'tool.progress')).toHaveLength(1);
     const [completed] = events.filter(({ type }) => type === 'tool.completed');
@@ -190,7 +190,7 @@ describe('the real work of an agent on a path', () => {
       starts,
       asks,
       runs,
-      ['tool 1 reports', 'turn working.runningTools, tools executing'],
+      ['tool 1 reports', 'turn working.usingTools.runningTools, tools executing'],
       ['user cancels', 'turn cancelled'],
     );
     const { aborted, events } = await play(path, agentSubject({ tools: [slow] }));
@@ -201,9 +201,9 @@ describe('the real work of an agent on a path', () => {
   test('is that of the tool which the path needs: a sequential one where it is to run alone', async () => {
     const path = ofTurn(
       starts,
-      ['model asks for 2 tools', 'turn working.runningTools, tools preparing + preparing'],
-      ['tool 1 is ready, to run alone', 'turn working.runningTools, tools executing + preparing'],
-      ['tool 2 is refused', 'turn working.runningTools, tools executing + failed'],
+      ['model asks for 2 tools', 'turn working.usingTools.runningTools, tools preparing + preparing'],
+      ['tool 1 is ready, to run alone', 'turn working.usingTools.runningTools, tools executing + preparing'],
+      ['tool 2 is refused', 'turn working.usingTools.runningTools, tools executing + failed'],
       completes,
     );
     const { events } = await play(path, everything);
@@ -243,7 +243,7 @@ describe('what cannot happen to an agent', () => {
   test('is a tool that runs again, where none does', () => {
     const once = defineTool({ name: 'once', input: z.object({}), execute: () => 'x' });
     const subject = agentSubject({ tools: [once] });
-    const again = ['tool 1 fails for now', 'turn working.runningTools, tools retrying'] as const;
+    const again = ['tool 1 fails for now', 'turn working.usingTools.runningTools, tools retrying'] as const;
     expect(subject.refuses(ofTurn(starts, asks, runs, again))).toBe(
       'none of these tools has a `retry.maxAttempts` of 2',
     );

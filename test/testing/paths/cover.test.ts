@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { compactionMachine } from '../../../src/machines/compactionMachine.ts';
 import { sessionMachine } from '../../../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../../src/machines/turnMachine.ts';
@@ -21,6 +22,7 @@ describe('the edge cover', () => {
     { machine: 'turn' },
     { machine: 'toolCall' },
     { machine: 'session' },
+    { machine: 'compaction' },
     { machine: 'turn', steps: 1 },
     { machine: 'turn', steps: 3, tools: 1 },
     { machine: 'turn', tools: 3, steps: 1 },
@@ -30,6 +32,9 @@ describe('the edge cover', () => {
     { machine: 'toolCall', tools: 3, parallelTools: 2 },
     { machine: 'toolCall', toolAttempts: 3 },
     { machine: 'session', turns: 3, steps: 1 },
+    { machine: 'turn', tools: 1, features: ['approvals', 'clients', 'preparation'] },
+    { machine: 'turn', tools: 1, steps: 1, features: ['agents', 'guardrails', 'output'] },
+    { machine: 'turn', tools: 1, steps: 3, attempts: 1, features: ['compaction'] },
   ])('runs green within %j', async (options) => {
     const { edges } = turnPaths(options);
     expect(edges.length).toBeGreaterThan(20);
@@ -39,9 +44,10 @@ describe('the edge cover', () => {
 
 describe('the smoke cover', () => {
   it.each([
-    { machine: 'turn', chart: turnMachine, most: 25 },
-    { machine: 'toolCall', chart: toolCallMachine, most: 10 },
-    { machine: 'session', chart: sessionMachine, most: 10 },
+    { machine: 'turn', chart: turnMachine, most: 40 },
+    { machine: 'toolCall', chart: toolCallMachine, most: 20 },
+    { machine: 'session', chart: sessionMachine, most: 12 },
+    { machine: 'compaction', chart: compactionMachine, most: 8 },
   ] as const)('takes every transition of the chart of $machine with few paths', async ({ machine, chart, most }) => {
     const { smoke } = turnPaths({ machine });
     const taken = new Set(smoke.flatMap(({ steps }) => steps.flatMap(({ transitions = [] }) => transitions)));
@@ -68,7 +74,25 @@ describe('the ways into a state', () => {
         'model fails, over budget',
         'model call breaks',
         'model actor is in error',
+        'model repeats a call too often',
+        'answer is denied',
+        'input is denied',
+        'preparation fails',
+        'preparation breaks',
+        'output is rejected',
+        'output check breaks',
+        'summary comes, over budget',
+        'compaction actor is in error',
+        'user steers',
         'tool 1 is refused',
+        'tool 2 is refused',
+        'tool 1 is denied by a guardrail',
+        'tool 1 is denied',
+        'tool 1 is not approved in time',
+        'tool 1 is answered by its client',
+        'tool 1 cannot be run by its client',
+        'tool 1 fails',
+        'tool 1 completes at length',
         'tool 1 completes',
         'tool 1 asks to be called again',
         'tool 1 fails for now',
@@ -95,6 +119,7 @@ describe('the ways into a state', () => {
   it.each([
     ['toolCall', 'retrying'],
     ['session', 'closed'],
+    ['session', 'compacting'],
   ] as const)('are found in the chart of %s', async (machine, state) => {
     const paths = turnPaths({ machine }).to(state);
     expect(paths.every(({ steps }) => steps.at(-1)?.state.includes(state))).toBe(true);

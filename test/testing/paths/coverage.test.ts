@@ -25,6 +25,7 @@ describe('the smoke paths', () => {
     'turn',
     'toolCall',
     'session',
+    'compaction',
   ] as const)('of the %s come by all of its states and transitions, and by both answers of its guards', async (machine) => {
     const coverage = pathCoverage();
     const subject = machineSubject(undefined, coverage);
@@ -127,7 +128,7 @@ describe('mergeCoverage()', () => {
   it('adds up what several files have come by', async () => {
     const one = await coverageOfOneTool();
     const merged = mergeCoverage(one, JSON.parse(JSON.stringify(one)), { machines: [] });
-    expect(merged.machines.map(({ machine }) => machine)).toEqual(['turn', 'toolCall', 'session']);
+    expect(merged.machines.map(({ machine }) => machine)).toEqual(['turn', 'toolCall', 'session', 'compaction']);
     for (const [index, { states, transitions }] of merged.machines.entries()) {
       const single = one.machines[index];
       expect(states).toEqual(single?.states.map((state) => ({ ...state, hits: state.hits * 2 })));
@@ -169,8 +170,8 @@ async function coverageOfOneTool(): Promise<Coverage> {
   const coverage = pathCoverage();
   const path = writtenPath('calls a tool', { machine: 'turn' }, [
     ['turn starts', 'turn working.callingModel'],
-    ['model asks for 1 tool', 'turn working.runningTools, tools preparing'],
-    ['tool 1 is ready', 'turn working.runningTools, tools executing'],
+    ['model asks for 1 tool', 'turn working.usingTools.runningTools, tools preparing'],
+    ['tool 1 is ready', 'turn working.usingTools.runningTools, tools executing'],
     ['tool 1 completes', 'turn working.callingModel'],
     ['model answers', 'turn done'],
   ]);

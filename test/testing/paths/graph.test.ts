@@ -1,21 +1,25 @@
 import { describe, expect, it, vi } from 'vitest';
-import { sessionMachine } from '../../../src/machines/sessionMachine.ts';
-import { turnMachine } from '../../../src/machines/turnMachine.ts';
-import { defaultBounds } from '../../../src/testing/paths/bounds.ts';
+import { rootOf } from '../../../src/testing/paths/alphabet.ts';
 import { type PathGraph, walk } from '../../../src/testing/paths/graph.ts';
 import { toPath } from '../../../src/testing/paths/path.ts';
+import { walksOf } from '../../../src/testing/paths/walks.ts';
 import { coveringWays } from '../../../src/testing/paths/ways.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 describe('the walk', () => {
-  it.each([
-    { machine: 'turn', root: turnMachine },
-    { machine: 'toolCall', root: turnMachine },
-    { machine: 'session', root: sessionMachine },
-  ] as const)('takes situations of the $machine for one only if all goes on the same way', ({ machine, root }) => {
-    const options = { machine, root, bounds: defaultBounds };
-    const graph = walk({ ...options, isAllowed: () => true });
+  const machines = ['turn', 'toolCall', 'session', 'compaction'] as const;
+  const walks = machines.flatMap((machine) =>
+    walksOf(machine, {}).map((each) => ({ machine, features: each.bounds.features.join(), ...each })),
+  );
+
+  it.each(walks)('takes situations of the $machine with [$features] for one only if all goes on the same way', ({
+    machine,
+    bounds,
+    isLeftOut,
+  }) => {
+    const options = { machine, root: rootOf(machine), bounds };
+    const graph = walk({ ...options, isAllowed: (event) => !isLeftOut(event) });
     // another way to the same situation: if it goes on otherwise, keyOf() forgets something that a guard looks at
     for (const way of everyEdge(graph)) {
       const { steps } = toPath(

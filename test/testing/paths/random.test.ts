@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, it, vi } from 'vitest';
-import { sessionMachine } from '../../../src/machines/sessionMachine.ts';
-import { turnMachine } from '../../../src/machines/turnMachine.ts';
-import { possibleEvents } from '../../../src/testing/paths/alphabet.ts';
+import { possibleEvents, rootOf } from '../../../src/testing/paths/alphabet.ts';
+import { pathFeatures } from '../../../src/testing/paths/bounds.ts';
 import {
   oracles,
   type PathBounds,
@@ -22,9 +21,11 @@ const someBounds = fc.record({
   attempts: fc.integer({ min: 1, max: 3 }),
   tools: fc.integer({ min: 1, max: 4 }),
   toolAttempts: fc.integer({ min: 1, max: 3 }),
+  toolErrors: fc.integer({ min: 1, max: 3 }),
   parallelTools: fc.integer({ min: 1, max: 4 }),
   retries: fc.integer({ min: 0, max: 2 }),
   turns: fc.integer({ min: 1, max: 4 }),
+  features: fc.subarray([...pathFeatures]),
 });
 const choices = fc.array(fc.nat({ max: 10_000 }), { minLength: 1, maxLength: 60 });
 
@@ -33,6 +34,7 @@ describe('any sequence of events that can happen', () => {
     'turn',
     'toolCall',
     'session',
+    'compaction',
   ] as const)('keeps the oracles and the specification of %s content', async (machine) => {
     const checks = [...oracles, ...specification().oracles];
     const isKept = fc.asyncProperty(someBounds, choices, async (bounds, chosen) => {
@@ -44,7 +46,7 @@ describe('any sequence of events that can happen', () => {
 
 /** Goes wherever the numbers choose among what can happen, until nothing can. */
 function randomPath(machine: PathSubjectName, bounds: PathBounds, chosen: readonly number[]): TurnPath {
-  const root = machine === 'session' ? sessionMachine : turnMachine;
+  const root = rootOf(machine);
   const rig = new Rig(root, bounds);
   const events: PathEvent[] = [];
   for (const choice of chosen) {

@@ -12,7 +12,12 @@ import {
 vi.setConfig({ testTimeout: 60_000 });
 
 describe('turnPaths()', () => {
-  it.each(['turn', 'toolCall', 'session'] as const)('finds the same paths of %s every time', (machine) => {
+  it.each([
+    'turn',
+    'toolCall',
+    'session',
+    'compaction',
+  ] as const)('finds the same paths of %s every time', (machine) => {
     const [first, second] = [turnPaths({ machine }), turnPaths({ machine })];
     expect(second.smoke).toEqual(first.smoke);
     expect(second.edges).toEqual(first.edges);
@@ -35,11 +40,15 @@ describe('turnPaths()', () => {
     [{ retries: -1 }, 'turnPaths(): `retries` must be a whole number from 0, not -1.'],
     [
       { toolLimit: 1 },
-      'turnPaths(): there is no bound `toolLimit`. Known: steps, attempts, tools, toolAttempts, parallelTools, retries, turns.',
+      'turnPaths(): there is no bound `toolLimit`. Known: steps, attempts, tools, toolAttempts, toolErrors, parallelTools, retries, turns, features.',
+    ],
+    [
+      { features: ['approval'] },
+      'turnPaths(): there is no feature `approval`. Known: approvals, clients, agents, guardrails, preparation, output, pauses, compaction, repetition.',
     ],
     [
       { avoid: ['runing'] },
-      'turnPaths(): there is no state or event "runing" to avoid. States: cancelled, done, failed, idle, working.callingModel, working.retrying, working.runningTools.',
+      'turnPaths(): there is no state or event "runing" to avoid. States: cancelled, done, failed, idle, working.awaitingExtension, working.awaitingResume, working.callingModel, working.checkingOutput, working.compacting, working.preparing, working.retrying, working.usingTools.awaitingAnswers, working.usingTools.runningTools.',
     ],
   ])('refuses %j', (options, message) => {
     expect(() => turnPaths(options)).toThrow(new TypeError(message));
@@ -48,7 +57,7 @@ describe('turnPaths()', () => {
   it('refuses a state that no path gets to, and says which there are', () => {
     expect(() => turnPaths({ machine: 'session' }).to('sleeping')).toThrow(
       new TypeError(
-        'turnPaths(): no path gets to "sleeping". States: closed, idle, inTurn.following, inTurn.running, inTurn.starting.',
+        'turnPaths(): no path gets to "sleeping". States: closed, compacting, idle, inTurn.following, inTurn.running, inTurn.starting.',
       ),
     );
   });
@@ -93,11 +102,11 @@ describe('runPath()', () => {
     expect(error).toBeInstanceOf(PathError);
     expect(error.message).toMatchInlineSnapshot(`
       "Step 2 went another way.
-        expected: turn working.runningTools, tools preparing
+        expected: turn working.usingTools.runningTools, tools preparing
         reached:  turn working.callingModel
         ✓  1 turn starts            → turn working.callingModel
-        ✗  2 model asks for 1 tool  → turn working.runningTools, tools preparing
-           3 tool 1 is ready        → turn working.runningTools, tools executing
+        ✗  2 model asks for 1 tool  → turn working.usingTools.runningTools, tools preparing
+           3 tool 1 is ready        → turn working.usingTools.runningTools, tools executing
            4 tool 1 completes       → turn working.callingModel
       To run it alone: npx vitest run -t "gets to working\\\\.callingModel: turn starts, model asks for 1 tool, tool 1 is ready, tool 1 completes""
     `);
