@@ -37,6 +37,7 @@ export {
   Retry,
   type Run,
   type Tool,
+  ToolContent,
   type ToolContext,
   type ToolRetry,
   type ToolRun,

@@ -58,6 +58,11 @@ const rooms: Readonly<Record<string, Room>> = {
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
+  mcp: {
+    files: /^mcp\//,
+    mayImport: ['words'],
+    rule: 'tools of MCP servers import words',
+  },
   durability: {
     files: /^durability\/(?!store\.ts$)/,
     mayImport: ['words', 'effects', 'machines', 'host', 'store'],
