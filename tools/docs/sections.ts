@@ -118,6 +118,9 @@ const optionTables: readonly (readonly [heading: string, type: string])[] = [
   ['`retry` of `defineTool`', 'Tool.retry'],
   ['`simulated(options)`', 'SimulatedOptions'],
   ['`openai(modelId, options)`', 'OpenAIOptions'],
+  ['`anthropic(modelId, options)`', 'AnthropicOptions'],
+  ['`google(modelId, options)`', 'GoogleOptions'],
+  ['`aiSdk(model, options)`', 'AiSdkOptions'],
   ['`withBreaker(model, options)`', 'BreakerOptions'],
 ];
 
