@@ -51,6 +51,7 @@ export {
   type SubAgent,
   type Tool,
   type ToolApproval,
+  ToolContent,
   type ToolContext,
   type ToolRetry,
   type ToolRun,

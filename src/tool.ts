@@ -1,4 +1,4 @@
-import type { Message } from './messages.ts';
+import type { FilePart, Message, TextPart } from './messages.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 
 /** An agent that others call; what it is made of is the engine's. */
@@ -210,6 +210,21 @@ export function checkRetry(what: string, retry: unknown): void {
   }
   if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter <= 1)) {
     throw new TypeError(`${what}.jitter must be a number from 0 to 1.`);
+  }
+}
+
+/**
+ * Returned by a tool, it gives the model text and files: images, say, for models that can see them.
+ *
+ * @example
+ * ```ts
+ * execute: async () => new ToolContent([{ type: 'file', mediaType: 'image/png', data: (await shoot()).toString('base64') }]);
+ * ```
+ */
+export class ToolContent {
+  readonly parts: readonly (TextPart | FilePart)[];
+  constructor(parts: readonly (TextPart | FilePart)[]) {
+    this.parts = parts;
   }
 }
 

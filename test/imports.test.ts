@@ -58,6 +58,11 @@ const rooms: Readonly<Record<string, Room>> = {
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
+  mcp: {
+    files: /^mcp\//,
+    mayImport: ['words'],
+    rule: 'tools of MCP servers import words',
+  },
   durability: {
     files: /^durability\/(?!store\.ts$)/,
     mayImport: ['words', 'effects', 'machines', 'host', 'store'],
@@ -168,6 +173,10 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
     broken: ({ specifier }, { room }) => providerSdk.test(packageOf(specifier)) && room !== 'adapters',
   },
   {
+    rule: 'of the AI SDK only types are imported: its models come from the user',
+    broken: ({ specifier, typeOnly }) => /^(?:ai|@ai-sdk\/.*)$/.test(packageOf(specifier)) && !typeOnly,
+  },
+  {
     rule: '@xstate/graph is imported only by the paths, so that no other door needs it',
     broken: ({ specifier }, { room }) => packageOf(specifier) === '@xstate/graph' && room !== 'paths',
   },
@@ -234,6 +243,7 @@ describe('the checker of imports', () => {
     ['adapters/openai/index.ts', `import { fromPromise } from 'xstate/actors';`, packageRule('xstate is')],
     ['inspection/charts.ts', `import { z } from 'zod/mini';`, packageRule('zod is')],
     ['hosts/acp/index.ts', `import { generateText } from 'ai';`, packageRule('provider SDKs')],
+    ['adapters/aiSdk/failures.ts', `import { APICallError } from '@ai-sdk/provider';`, packageRule('of the AI SDK')],
     ['testing/index.ts', `export { turnPaths } from './paths/index.ts';`, rule('testing')],
     ['testing/walk.ts', `import { getAdjacencyMap } from '@xstate/graph';`, packageRule('@xstate/graph')],
     ['cli/main.ts', `import { createAgent } from 'turnchart';`, packageRule('src imports')],

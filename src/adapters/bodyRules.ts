@@ -69,7 +69,9 @@ const bodyRules: readonly BodyRule[] = [
     verdict: { type: 'budget', final: true },
     codes: words(
       `insufficient_quota insufficient_balance insufficient_credits insufficient_funds billing_error billing_not_active
-      billing_hard_limit_reached budget_exceeded credits_exhausted payment_required exceeded_current_quota_error`,
+      billing_hard_limit_reached budget_exceeded credits_exhausted payment_required exceeded_current_quota_error
+      contract_spend_limit_reached enforced_spend_limit_reached linked_organization_spend_limit_reached
+      linked_organization_billing_unavailable`,
     ),
     phrase: anyOf(
       /credit balance is too low/,
@@ -119,7 +121,7 @@ const bodyRules: readonly BodyRule[] = [
     codes: words(
       `invalid_api_key api_key_invalid incorrect_api_key authentication_error permission_error unauthenticated unauthorized
       access_denied access_denied_exception unrecognized_client_exception expired_token_exception
-      invalid_signature_exception account_deactivated api_key_service_blocked token_expired`,
+      invalid_signature_exception account_deactivated api_key_service_blocked token_expired organization_on_hold`,
     ),
     phrase: anyOf(
       /(?:incorrect|invalid|missing|expired) (?:x-)?api[- ]key/,

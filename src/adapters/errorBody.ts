@@ -78,13 +78,13 @@ function readObject(value: Readonly<Record<string, unknown>>, notes: Notes, dept
   const { status, code } = value;
   const http = httpStatus(status) ?? httpStatus(code) ?? httpStatus(value.status_code);
   if (http !== undefined) notes.status ??= http;
-  for (const name of [code, value.type, status, value.reason, value.__type, value.error_type]) {
+  for (const name of [code, value.type, status, value.reason, value.__type, value.error_type, value.error_code]) {
     if (typeof name === 'string' && name !== '') notes.codes.push(codeOf(name));
     // some know their errors by numbers, which say nothing where they are a status
     else if (typeof name === 'number' && httpStatus(name) === undefined) notes.codes.push(String(name));
   }
   readDelays(value, notes);
-  const requestId = value.request_id ?? value.requestID;
+  const requestId = value.request_id ?? value.requestID ?? value.requestId;
   if (typeof requestId === 'string') notes.requestId ??= requestId;
   for (const name of ['message', 'msg', 'detail', 'error_message', 'error_description']) {
     const text = value[name];

@@ -35,6 +35,10 @@ const overflowPhrases: readonly RegExp[] = [
   /too many input tokens/i,
   // Google: "The input token count (1196265) exceeds the maximum number of tokens allowed (1048575)"
   /input token count[^.]{0,60}exceeds the maximum/i,
+  // Vertex AI: "the input token count is 2200000 but model only supports up to 1048576"
+  /input token count is \d+ but (?:the )?model only supports/i,
+  // Google, of files within the request: "Request payload size exceeds the limit: 20971520 bytes."
+  /request payload size exceeds the limit/i,
   // xAI: "This model's maximum prompt length is 131072 but the request contains 537812 tokens"
   /maximum prompt length is \d/i,
   // Groq: "Please reduce the length of the messages or completion"

@@ -26,6 +26,8 @@ interface Provider {
     readonly exampleModel: string;
     /** The environment variable that holds the key. */
     readonly key: string;
+    /** Another one that may hold it, and then counts. */
+    readonly otherKey?: string;
     /** The environment variable that holds another address, and the address without it. */
     readonly address: { readonly variable: string; readonly default: string };
     /** The npm package that speaks with it; not installed with this one. */
@@ -53,6 +55,36 @@ const providers: readonly Provider[] = [
       // an optional peer, and slow to load: only where it is wanted
       const { openai } = await import('../adapters/openai/index.ts');
       return openai(modelId, { ...(apiKey && { apiKey }), ...(baseURL && { baseURL }) });
+    },
+  },
+  {
+    name: 'anthropic',
+    description: 'with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL where that is set',
+    remote: {
+      exampleModel: 'claude-sonnet-5-5',
+      key: 'ANTHROPIC_API_KEY',
+      address: { variable: 'ANTHROPIC_BASE_URL', default: 'api.anthropic.com' },
+      package: '@anthropic-ai/sdk',
+    },
+    make: async (modelId, { ANTHROPIC_API_KEY: apiKey, ANTHROPIC_BASE_URL: baseURL }) => {
+      const { anthropic } = await import('../adapters/anthropic/index.ts');
+      return anthropic(modelId, { ...(apiKey && { apiKey }), ...(baseURL && { baseURL }) });
+    },
+  },
+  {
+    name: 'google',
+    description: 'with GEMINI_API_KEY, at GOOGLE_GEMINI_BASE_URL where that is set',
+    remote: {
+      exampleModel: 'gemini-2.5-flash',
+      key: 'GEMINI_API_KEY',
+      otherKey: 'GOOGLE_API_KEY',
+      address: { variable: 'GOOGLE_GEMINI_BASE_URL', default: 'generativelanguage.googleapis.com' },
+      package: '@google/genai',
+    },
+    make: async (modelId, { GEMINI_API_KEY, GOOGLE_API_KEY, GOOGLE_GEMINI_BASE_URL: baseURL }) => {
+      const { google } = await import('../adapters/google/index.ts');
+      const apiKey = GOOGLE_API_KEY || GEMINI_API_KEY;
+      return google(modelId, { ...(apiKey && { apiKey }), ...(baseURL && { baseURL }) });
     },
   },
 ];
@@ -100,14 +132,15 @@ export function listModels(env: Environment): string {
     providers.map((provider) => {
       const { remote, description } = provider;
       if (remote === undefined) return [namePattern(provider), 'ready', description];
-      const hasKey = Boolean(env[remote.key]);
+      const key = remote.otherKey !== undefined && env[remote.otherKey] ? remote.otherKey : remote.key;
+      const hasKey = Boolean(env[key]);
       const hasPackage = isInstalled(remote.package);
       const missing = [
-        ...(hasKey ? [] : [`${remote.key} is not set`]),
+        ...(hasKey ? [] : [`${key} is not set`]),
         ...(hasPackage ? [] : [`npm install ${remote.package}`]),
       ];
       const there = [
-        ...(hasKey ? [`${remote.key} is set`] : []),
+        ...(hasKey ? [`${key} is set`] : []),
         ...(hasPackage ? [`package ${remote.package} is installed`] : []),
         `at ${addressOf(remote, env)}`,
       ];

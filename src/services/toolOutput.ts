@@ -1,6 +1,7 @@
 import { describeError } from '../failure.ts';
 import { toJson } from '../json.ts';
-import type { ToolOutput } from '../messages.ts';
+import type { FilePart, TextPart, ToolOutput } from '../messages.ts';
+import { ToolContent } from '../tool.ts';
 
 /** @see AgentOptions.limits */
 export const defaultMaxOutputChars = 100_000;
@@ -9,6 +10,7 @@ export const defaultMaxOutputChars = 100_000;
 export function toToolOutput(value: unknown, maxChars: number): ToolOutput {
   if (value === undefined || value === '') return { type: 'text', value: '' };
   if (typeof value === 'string') return { type: 'text', value: cut(value, maxChars) };
+  if (value instanceof ToolContent) return { type: 'content', value: cutParts(value.parts, maxChars) };
   try {
     const json = toJson(value, 'the output');
     const text = JSON.stringify(json);
@@ -19,6 +21,11 @@ export function toToolOutput(value: unknown, maxChars: number): ToolOutput {
       value: `The tool ran, but what it returned cannot be sent on: ${describeError(error).message}.`,
     };
   }
+}
+
+/** Files are never cut: half of one is none. */
+function cutParts(parts: readonly (TextPart | FilePart)[], maxChars: number): readonly (TextPart | FilePart)[] {
+  return parts.map((part) => (part.type === 'text' ? { ...part, text: cut(part.text, maxChars) } : part));
 }
 
 /** A text with no more than that of it kept: its middle is left out, and a marker says so. */

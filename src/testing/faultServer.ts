@@ -169,8 +169,10 @@ class RunningServer implements FaultServer {
   }
 
   #answerTo(request: FaultRequest, index: number): FaultAnswer | Promise<FaultAnswer> {
-    const { basePath, path } = this.#dialect;
-    if (request.method !== 'POST' || request.path !== basePath + path) {
+    const { basePath, path, paths } = this.#dialect;
+    const asked = request.path.startsWith(basePath) ? request.path.slice(basePath.length) : undefined;
+    const isKnown = asked !== undefined && (asked === path || paths?.test(asked) === true);
+    if (request.method !== 'POST' || !isKnown) {
       return refusal(404, `Only POST ${basePath}${path} is answered, not ${request.method} ${request.path}.`);
     }
     if (this.#options.answer !== undefined) return this.#options.answer(request, index);
@@ -218,7 +220,7 @@ class RunningServer implements FaultServer {
         if (fault.afterParts !== undefined) await send(firstParts(events, fault.afterParts));
         return;
       case 'halfCall':
-        await send(fault.end === 'length' ? events : untilHalf(events, whole));
+        await send(fault.end === 'length' ? events : untilHalf(events, whole, this.#dialect));
         if (fault.end === 'fin' || fault.end === 'rst') cut(response, fault.end);
         else response.end();
     }
@@ -273,10 +275,15 @@ function refusal(status: number, message: string): FaultAnswer {
   return { fault: { type: 'status', status, body: { error: { message, type: 'invalid_request_error' } } } };
 }
 
-/** Up to where the JSON of the last call stops: nothing says that it is whole. */
-function untilHalf(events: Iterable<SseEvent>, { reasoning, text, calls }: WholeAnswerParts): Iterable<SseEvent> {
+/** Up to where the JSON of the last call stops: nothing says that it is whole. Where calls come whole, it does not come. */
+function untilHalf(
+  events: Iterable<SseEvent>,
+  { reasoning, text, calls }: WholeAnswerParts,
+  { hasWholeCalls = false }: Dialect,
+): Iterable<SseEvent> {
   let parts = reasoning.length;
   for (const _ of text.pieces) parts += 1;
+  if (hasWholeCalls) return firstParts(events, parts + calls.length - 1);
   for (const { input } of calls) parts += 1 + input.length;
   return exactlyParts(events, parts);
 }

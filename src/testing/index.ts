@@ -7,6 +7,7 @@ export {
   type Expectation,
   type TestRunner,
 } from './adapterContract.ts';
+export { anthropicMessages } from './dialects/anthropicMessages.ts';
 export type {
   AnswerAbout,
   AnswerFinish,
@@ -19,6 +20,7 @@ export type {
   WholeAnswer,
   WholeCall,
 } from './dialects/dialect.ts';
+export { googleGemini } from './dialects/googleGemini.ts';
 export { openaiChat } from './dialects/openaiChat.ts';
 export { openaiResponses } from './dialects/openaiResponses.ts';
 export { type FaultRequest, type FaultServer, type FaultServerOptions, faultServer } from './faultServer.ts';

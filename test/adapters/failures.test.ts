@@ -60,6 +60,23 @@ describe('toFailure', () => {
       'insufficient_quota',
       false,
     ],
+    [
+      "Anthropic's limit of spending, which comes as a rate limit",
+      fail({
+        status: 429,
+        body: {
+          type: 'error',
+          error: {
+            type: 'rate_limit_error',
+            message: 'Your organization has reached its limit.',
+            details: { error_code: 'enforced_spend_limit_reached' },
+          },
+        },
+      }),
+      'budget',
+      'insufficient_quota',
+      false,
+    ],
     ['a 402 by its status', anthropic(402, 'billing_error', 'Billing.'), 'budget', 'insufficient_quota', false],
     ["DeepSeek's 402", says(402, 'Insufficient Balance'), 'budget', 'insufficient_quota', false],
     [
@@ -271,6 +288,16 @@ describe('toFailure', () => {
     ['a 401', openai(401, { code: 'invalid_api_key', type: 'invalid_request_error' }), 'auth', 'auth', false],
     ['a 403', anthropic(403, 'permission_error', 'Not allowed'), 'auth', 'auth', false],
     [
+      "Anthropic's organization on hold",
+      fail({
+        status: 400,
+        body: { error: { type: 'invalid_request_error', details: { error_code: 'organization_on_hold' } } },
+      }),
+      'auth',
+      'auth',
+      false,
+    ],
+    [
       "Google's bad key",
       google(400, 'INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', [
         { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' },
@@ -412,6 +439,11 @@ describe('toFailure', () => {
     ['Anthropic', 'prompt is too long: 213462 tokens > 200000 maximum'],
     ['Anthropic', 'input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length'],
     ['Google', 'The input token count (1196265) exceeds the maximum number of tokens allowed (1048575).'],
+    [
+      'Vertex AI',
+      'Unable to submit request because the input token count is 2200000 but model only supports up to 1048576. Reduce the input token count and try again.',
+    ],
+    ['Google, of files', 'Request payload size exceeds the limit: 20971520 bytes.'],
     [
       'Mistral',
       'Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length',

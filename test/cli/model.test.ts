@@ -4,6 +4,12 @@ import { chooseModel, explainModels, hintAtKeys, isInstalled, listModels, modelN
 
 const key = 'sk-canary-0123456789abcdef';
 
+/** The rows of the list, by provider, with single spaces. */
+function rowsOf(env: Parameters<typeof listModels>[0]): Readonly<Record<string, string>> {
+  const rows = listModels(env).trimEnd().split('\n');
+  return Object.fromEntries(rows.map((row) => [/^\w+/.exec(row)?.[0], row.replace(/^\S+ +/, '').replace(/ +/g, ' ')]));
+}
+
 describe('a model that is chosen by its name', () => {
   test('is the simulated one, or that of a provider', async () => {
     expect(await chooseModel('simulated', { OPENAI_API_KEY: key })).toMatchObject({
@@ -32,27 +38,56 @@ describe('a model that is chosen by its name', () => {
     '/',
   ])('%j is none, and what could be chosen is said', async (name) => {
     expect(await chooseModel(name, { OPENAI_API_KEY: key })).toEqual({
-      problem: 'there is simulated, openai/<model>, as in openai/gpt-5.',
+      problem: expect.stringMatching(/^there is simulated, openai\/<model>, .*google\/<model>, as in openai\/gpt-5\.$/),
     });
   });
 
-  test('says what is missing', async () => {
-    expect(await chooseModel('openai/gpt-5', {})).toEqual({ problem: expect.stringContaining('OPENAI_API_KEY') });
+  test('of Google has either of its keys', async () => {
+    for (const name of ['GEMINI_API_KEY', 'GOOGLE_API_KEY']) {
+      expect(await chooseModel('google/gemini-2.5-flash', { [name]: key })).toMatchObject({
+        model: { provider: 'google', modelId: 'gemini-2.5-flash' },
+        notice: 'gemini-2.5-flash answers, at generativelanguage.googleapis.com.',
+      });
+    }
+  });
+
+  test.each([
+    ['openai/gpt-5', 'OPENAI_API_KEY'],
+    ['anthropic/claude-sonnet-5-5', 'ANTHROPIC_API_KEY'],
+    ['google/gemini-2.5-flash', 'GEMINI_API_KEY'],
+  ])('says what is missing for %s', async (name, variable) => {
+    expect(await chooseModel(name, {})).toEqual({ problem: expect.stringContaining(variable) });
   });
 });
 
 describe('the providers', () => {
   test('are listed with what is there and what is missing, without keys', () => {
-    expect(listModels({})).toBe(
-      `simulated       ready    a local program that needs no key
-openai/<model>  missing  OPENAI_API_KEY is not set, package openai is installed, at api.openai.com
-`,
-    );
-    const configured = listModels({ OPENAI_API_KEY: key, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' });
-    expect(configured).toContain(
-      'openai/<model>  ready  OPENAI_API_KEY is set, package openai is installed, at http://127.0.0.1:1/v1\n',
-    );
-    expect(configured).not.toContain('canary');
+    expect(rowsOf({})).toMatchObject({
+      simulated: 'ready a local program that needs no key',
+      openai: 'missing OPENAI_API_KEY is not set, package openai is installed, at api.openai.com',
+      anthropic: 'missing ANTHROPIC_API_KEY is not set, package @anthropic-ai/sdk is installed, at api.anthropic.com',
+      google:
+        'missing GEMINI_API_KEY is not set, package @google/genai is installed, at generativelanguage.googleapis.com',
+    });
+    const configured = {
+      OPENAI_API_KEY: key,
+      OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+      ANTHROPIC_API_KEY: key,
+      ANTHROPIC_BASE_URL: 'http://127.0.0.1:1',
+      GOOGLE_API_KEY: key,
+      GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1',
+    };
+    expect(rowsOf(configured)).toMatchObject({
+      openai: 'ready OPENAI_API_KEY is set, package openai is installed, at http://127.0.0.1:1/v1',
+      anthropic: 'ready ANTHROPIC_API_KEY is set, package @anthropic-ai/sdk is installed, at http://127.0.0.1:1',
+      google: 'ready GOOGLE_API_KEY is set, package @google/genai is installed, at http://127.0.0.1:1',
+    });
+    expect(listModels(configured)).not.toContain('canary');
+    const columns = listModels({})
+      .trimEnd()
+      .split('\n')
+      .map((row) => row.search(/ready|missing/));
+    expect(new Set(columns).size).toBe(1);
   });
 
   test('are hinted at where their key is set', () => {
@@ -63,7 +98,7 @@ openai/<model>  missing  OPENAI_API_KEY is not set, package openai is installed,
 
   test('are all in the help and among the names that can be completed', () => {
     for (const row of explainModels().trimEnd().split('\n')) expect(usage).toContain(row);
-    expect(modelNames()).toEqual(['simulated', 'openai/']);
+    expect(modelNames()).toEqual(expect.arrayContaining(['simulated', 'openai/', 'anthropic/', 'google/']));
   });
 });
 

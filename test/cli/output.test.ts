@@ -76,6 +76,29 @@ describe('the answer in a pipe', () => {
     expect(answer(...events, delta('Two.'), completed('final_answer'))).toBe('Two.\n');
   });
 
+  test('has what stands in place of what a guardrail replaced, and nothing of what it withdrew', () => {
+    const started: TurnEvent = { ...envelope, ...place, type: 'message.started' };
+    const replaced = (replacement: string, messageId = 'm'): TurnEvent => ({
+      ...envelope,
+      type: 'message.replaced',
+      messageId,
+      reason: 'a key',
+      replacement,
+    });
+    expect(answer(started, delta('It is sk-1'), replaced('It is …'), completed('final_answer', 'It is …'))).toBe(
+      'It is …\n',
+    );
+    const failure = createFailure({ type: 'guardrail', message: 'no' });
+    expect(answer(started, delta('It is sk-1'), replaced(''), { ...ending, type: 'turn.failed', failure })).toBe('');
+    expect(answer(started, delta('One.'), replaced('Another.', 'u'), completed('final_answer', 'One.'))).toBe('One.\n');
+  });
+
+  test('has nothing of what sub-agents say', () => {
+    const inner = { ...delta('Inner.'), agent: 'helper', turnId: 'inner' };
+    const event: TurnEvent = { ...envelope, type: 'agent.event', toolCallId: 'c', event: inner };
+    expect(answer(delta('One.'), event, completed('final_answer'))).toBe('One.\n');
+  });
+
   test('has what was said until the turn was cancelled, and nothing unfinished of a failed one', () => {
     expect(answer(delta('One, t'), { ...ending, type: 'turn.cancelled' })).toBe('One, t\n');
     const failure = createFailure({ type: 'unknown', message: 'no' });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { commandLineTools } from '../../src/cli/tools/commandLineTools.ts';
 import { ConfinedDirectory } from '../../src/cli/tools/directory.ts';
 import { listFiles } from '../../src/cli/tools/listFiles.ts';
 import { readFile } from '../../src/cli/tools/readFile.ts';
+import { createAgent } from '../../src/index.ts';
 import { toJsonSchema, validate } from '../../src/schema.ts';
 import type { AnyTool, ToolRun } from '../../src/tool.ts';
 
@@ -77,7 +78,14 @@ const read = (path: string) => call(named('read_file'), { path });
 
 describe('the tools of the command line', () => {
   test('describe their inputs as JSON Schema', () => {
-    expect(tools.map(({ name }) => name)).toEqual(['calculate', 'list_files', 'read_file', 'hang']);
+    expect(tools.map(({ name }) => name)).toEqual([
+      'calculate',
+      'list_files',
+      'read_file',
+      'delete_file',
+      'hang',
+      'ask_agent',
+    ]);
     for (const tool of tools) expect(toJsonSchema(tool.input)).toMatchObject({ type: 'object' });
   });
 
@@ -89,8 +97,9 @@ describe('the tools of the command line', () => {
     expect(await call(named('read_file'), { path: '.git/HEAD' })).toMatchObject({ bytes: 0 });
   });
 
-  test('offer the hanging tool only for demonstrations', () => {
-    expect(commandLineTools({ root }).map(({ name }) => name)).toEqual(['calculate', 'list_files', 'read_file']);
+  test('offer demonstrations only to a model on this machine', () => {
+    const names = commandLineTools({ root }).map(({ name }) => name);
+    expect(names).toEqual(['calculate', 'list_files', 'read_file', 'delete_file']);
   });
 
   test('refuse a directory that does not exist at once', () => {
@@ -304,6 +313,57 @@ describe('read_file', () => {
     await expect(read('folder/pipe')).rejects.toThrow(/not a regular file/);
     expect(await list({ path: 'folder' })).toMatchObject({ skipped: ['pipe (not a regular file)'] });
     rmSync(join(root, 'folder/pipe'));
+  });
+});
+
+describe('delete_file', () => {
+  const remove = (input: unknown, from = tools) =>
+    call(
+      from.find(({ name }) => name === 'delete_file'),
+      input,
+    );
+
+  test('asks first, and deletes a file', async () => {
+    const file = join(root, 'folder/old.txt');
+    writeFileSync(file, 'old');
+    expect(tools.find(({ name }) => name === 'delete_file')).toMatchObject({ approval: true });
+    expect(await remove({ path: 'folder/old.txt' })).toEqual({ path: 'folder/old.txt', deleted: true });
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test.each([
+    ['../secret.txt', /leads out of the directory/],
+    ['folder/../../secret.txt', /leads out of the directory/],
+    ['link.txt', /symbolic link/],
+    ['link-inside.txt', /symbolic link/],
+    ['link-to-folder/inner.txt', /symbolic link/],
+    ['folder', /is a directory/],
+    ['nothing.txt', /does not exist/],
+  ])('refuses %s', async (path, why) => {
+    await expect(remove({ path })).rejects.toThrow(why);
+    expect(existsSync(join(place, 'secret.txt'))).toBe(true);
+    expect(existsSync(join(root, 'folder/inner.txt'))).toBe(true);
+    expect(existsSync(join(root, 'notes.txt'))).toBe(true);
+  });
+
+  test('touches hidden files only for a model on this machine', async () => {
+    writeFileSync(join(root, '.env'), 'KEY=1');
+    await expect(remove({ path: '.env' }, commandLineTools({ root }))).rejects.toThrow(/hidden/);
+    expect(await remove({ path: '.env' })).toMatchObject({ deleted: true });
+  });
+});
+
+describe('ask_agent', () => {
+  test('has an agent with the other tools answer', async () => {
+    const session = createAgent({ model: simulated({ delayMs: 0 }), tools }).session();
+    const asked = new Set<string>();
+    session.on('agent.event', ({ event }) => {
+      if (event.type === 'tool.called') asked.add(`${event.agent}: ${event.toolName}`);
+    });
+    const { text } = await session.send('ask an agent how many lines has notes.txt?').result;
+    expect(text).toBe('The agent says: notes.txt has 3 lines.');
+    expect([...asked]).toEqual(['helper: read_file']);
+    await session.close();
   });
 });
 

@@ -12,6 +12,9 @@ export interface Ended {
 }
 
 /** The command line as a process of its own, its streams all pipes. */
+/** What of the environment would change what is tested. */
+const settings = /^(?:(?:FORCE|NO)_COLOR|(?:OPENAI|ANTHROPIC|GEMINI|GOOGLE)_.*)$/;
+
 export class Turnchart {
   readonly process: ChildProcessByStdio<Writable, Readable, Readable>;
   stdout = '';
@@ -22,10 +25,10 @@ export class Turnchart {
     args: readonly string[],
     { cwd, env = {} }: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
   ) {
-    const { FORCE_COLOR: _, NO_COLOR: __, OPENAI_API_KEY: ___, OPENAI_BASE_URL: ____, ...inherited } = process.env;
+    const inherited = Object.entries(process.env).filter(([name]) => !settings.test(name));
     this.process = spawn(process.execPath, ['--conditions=turnchart-source', main, ...args], {
       stdio: 'pipe',
-      env: { ...inherited, ...env },
+      env: { ...Object.fromEntries(inherited), ...env },
       ...(cwd !== undefined && { cwd }),
     });
     this.process.stdout.setEncoding('utf8').on('data', (text: string) => {

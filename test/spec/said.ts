@@ -80,10 +80,8 @@ function saidOfEvent(step: Step): readonly Said[] {
       return [];
     case 'step is prepared, message rewritten':
       return [guarded('input', 'rewritten'), ...Array.from({ length: was.turn.unseen }, rewrittenMessage)];
-    case 'input is denied': {
-      const withdrawn: Said = { type: 'messages.updated', added: 0, removed: was.turn.unseen };
-      return [guarded('input', 'denied'), withdrawn, ...saidOfEnd(step)];
-    }
+    case 'input is denied':
+      return [guarded('input', 'denied'), ...saidOfEnd(step)];
     case 'preparation fails':
       return [guarded('input', 'logged'), ...saidOfEnd(step)];
     case 'answer is denied': {
@@ -425,11 +423,19 @@ function saidOfEnd(step: Step): readonly Said[] {
     }
     case 'failed': {
       const failed: Said = { type: 'turn.failed', failure: { ...messageOf(event), cause: causeOf(step) }, ...ending };
-      return isOfErrors(step) ? [{ type: 'breaker.tripped', kind: 'consecutive_errors' }, failed] : [failed];
+      const tripped: Said[] = isOfErrors(step) ? [{ type: 'breaker.tripped', kind: 'consecutive_errors' }] : [];
+      return [...tripped, ...withdrawn(step), failed];
     }
     default:
-      return [{ type: 'turn.cancelled', reason: reasonOf(step), ...ending }];
+      return [...withdrawn(step), { type: 'turn.cancelled', reason: reasonOf(step), ...ending }];
   }
+}
+
+/** What no guardrail has seen does not stay. */
+function withdrawn({ path, event, was }: Step): readonly Said[] {
+  const unseen = event.startsWith('turn starts') ? 1 : was.turn.unseen;
+  const isGuarded = path.bounds.features.includes('preparation') && unseen > 0;
+  return isGuarded ? [{ type: 'messages.updated', added: 0, removed: unseen }] : [];
 }
 
 /** Whether the turn fails since tools did. */
@@ -467,6 +473,9 @@ function causeOf(step: Step): object | undefined {
   if (type === 'max_steps') return { step: was.turn.steps, limit: steps };
   if (type === 'timeout') return { limit: maxDurationMs };
   if (type === 'tool_errors') return isOfErrors(step) ? { count: toolErrors, limit: toolErrors } : {};
+  if (type === 'guardrail') return { name: 'guard' };
+  if (type === 'repeated_calls') return { toolName: 'tool', count: 4, limit: 4 };
+  if (type === 'invalid_output') return { hint: 'Not like this.' };
   if (type === 'budget' && event.endsWith(', over budget')) return { spent: is.turn.tokens, limit };
   return undefined;
 }

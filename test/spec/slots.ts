@@ -38,7 +38,9 @@ export function startInOrder(tools: readonly WaitingTool[], slots: number): read
   const states = tools.map(({ state }) => state);
   for (const [index, { isAlone, isForAgent, ...tool }] of tools.entries()) {
     if (states[index] !== 'queued' || waitsForPeople(tool)) continue;
-    const isFirst = tools.every((other, place) => place >= index || hasStarted(states[place]) || isAside(other));
+    const isFirst = tools.every(
+      (other, place) => place >= index || hasStarted(states[place]) || isAside(other, isAlone),
+    );
     const running = tools.filter((_, other) => isRunning(states[other]));
     const isInTheWay = running.length > 0 && (isAlone || running.some((other) => other.isAlone));
     if (isFirst && !isInTheWay && running.length < slots) states[index] = isForAgent ? 'delegating' : 'executing';
@@ -55,9 +57,10 @@ function waitsForPeople({ isUnapproved, isForClient }: Omit<WaitingTool, 'isAlon
   return isUnapproved === true || isForClient === true;
 }
 
-/** Whether calls behind it need not wait for it. */
-function isAside(tool: WaitingTool): boolean {
-  return tool.state !== 'preparing' && !tool.isAlone && waitsForPeople(tool);
+/** Whether a call behind it need not wait for it: for what people are asked about only those wait that run alone. */
+function isAside({ state, isAlone, isUnapproved, isForClient }: WaitingTool, isOtherAlone: boolean): boolean {
+  if (state === 'preparing') return false;
+  return isUnapproved ? !isAlone && !isOtherAlone : isForClient === true;
 }
 
 function isRunning(state: string | undefined): boolean {

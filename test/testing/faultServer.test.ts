@@ -4,6 +4,7 @@ import {
   type FaultAnswer,
   type FaultServer,
   faultServer,
+  googleGemini,
   openaiChat,
   openaiResponses,
 } from 'turnchart/testing';
@@ -56,7 +57,7 @@ async function send(dialect: Dialect, what: FaultAnswer) {
   return { response, ...(await chunksOf(response)) };
 }
 
-describe.each([openaiChat, openaiResponses])('the fault server speaking $name', (dialect) => {
+describe.each([openaiChat, openaiResponses, googleGemini])('the fault server speaking $name', (dialect) => {
   it('sends what the dialect says, the same bytes each time', async () => {
     await using server = await faultServer(dialect);
     server.enqueue(answer);
@@ -74,8 +75,13 @@ describe.each([openaiChat, openaiResponses])('the fault server speaking $name', 
     await (await ask(server, dialect, { headers: { authorization: 'Bearer key' } })).text();
     const request = await coming;
     expect(server.requests).toEqual([request]);
-    const { pathname } = new URL(server.url + dialect.path);
-    expect(request).toMatchObject({ method: 'POST', path: pathname, headers: { authorization: 'Bearer key' }, body });
+    const { pathname, search } = new URL(server.url + dialect.path);
+    expect(request).toMatchObject({
+      method: 'POST',
+      path: pathname + search,
+      headers: { authorization: 'Bearer key' },
+      body,
+    });
     expect(await request.ended).toBe('whole');
     expect(server.openRequests).toBe(0);
   });
@@ -133,7 +139,7 @@ describe.each([openaiChat, openaiResponses])('the fault server speaking $name', 
     expect(text).not.toContain('"{}"');
     const { text: whole } = await send(dialect, { ...answer, fault: { type: 'halfCall', end: 'length' } });
     expect(whole.length).toBeGreaterThan(text.length);
-    expect(whole).toMatch(/"finish_reason":"length"|"reason":"max_output_tokens"/);
+    expect(whole).toMatch(/"finish_reason":"length"|"reason":"max_output_tokens"|"finishReason":"MAX_TOKENS"/);
   });
 
   it('sends the errors of the provider, with headers', async () => {

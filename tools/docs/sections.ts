@@ -128,6 +128,9 @@ const optionTables: readonly (readonly [heading: string, type: string])[] = [
   ['`agentTool(options)`', 'AgentToolOptions'],
   ['`simulated(options)`', 'SimulatedOptions'],
   ['`openai(modelId, options)`', 'OpenAIOptions'],
+  ['`anthropic(modelId, options)`', 'AnthropicOptions'],
+  ['`google(modelId, options)`', 'GoogleOptions'],
+  ['`aiSdk(model, options)`', 'AiSdkOptions'],
   ['`withBreaker(model, options)`', 'BreakerOptions'],
 ];
 

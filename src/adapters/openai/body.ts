@@ -1,4 +1,3 @@
-import type { Json } from '../../json.ts';
 import type { ToolCallPart } from '../../messages.ts';
 import type { JsonSchema } from '../../schema.ts';
 import { toStrictSchema } from './strictSchema.ts';
@@ -23,18 +22,4 @@ export function outputSchema(
 /** The arguments of a call as JSON text. What was no JSON is wrapped: servers that read it would refuse the whole conversation. */
 export function argumentsOf({ input, invalid }: ToolCallPart): string {
   return JSON.stringify(invalid ? { invalid: input } : input);
-}
-
-/** The user's own options last; where both sides give an object, such as `reasoning`, they are joined. */
-export function withOptions<Body extends object>(body: Body, options: { readonly [key: string]: Json } = {}): Body {
-  const own = new Map<string, unknown>(Object.entries(body));
-  const merged = Object.entries(options).map(([name, value]): [string, unknown] => {
-    const before = own.get(name);
-    return [name, isPlain(before) && isPlain(value) ? { ...before, ...value } : value];
-  });
-  return { ...body, ...Object.fromEntries(merged) };
-}
-
-function isPlain(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

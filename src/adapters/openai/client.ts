@@ -1,4 +1,5 @@
 import OpenAI from 'openai';
+import { canGoWithoutKey, secretsIn, variable } from '../credentials.ts';
 import type { OpenAIOptions } from './openai.ts';
 
 const ownBaseURL = 'https://api.openai.com/v1';
@@ -46,31 +47,11 @@ export function isOwnServer(baseURL: string): boolean {
 
 /** What must not appear in a failure: the key in use, which a function may have made, and what the user put into headers. */
 export function secretsOf(client: OpenAI, options: OpenAIOptions): readonly string[] {
-  const headers = Object.entries(options.headers ?? {}).filter(([name]) => /auth|key|token|secret|cookie/i.test(name));
-  const values = headers.map(([, value]) => value.replace(/^\w+ /, ''));
+  const values = secretsIn(options.headers);
   return typeof client.apiKey === 'string' ? [client.apiKey, ...values] : values;
 }
 
 function addressOf({ baseURL = variable('OPENAI_BASE_URL') ?? ownBaseURL }: OpenAIOptions): string {
   if (URL.canParse(baseURL)) return baseURL;
   throw new TypeError(`openai(): \`baseURL\` is no URL: ${JSON.stringify(baseURL)}. It looks like ${ownBaseURL}.`);
-}
-
-function canGoWithoutKey(baseURL: string, headers: OpenAIOptions['headers']): boolean {
-  const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
-  return names.includes('authorization') || names.includes('api-key') || isLocal(new URL(baseURL).hostname);
-}
-
-function isLocal(hostname: string): boolean {
-  const isPrivateAddress = /^(?:127|10)\.|^192\.168\.|^172\.(?:1[6-9]|2\d|3[01])\.|^0\.0\.0\.0$|^\[(?:::1|f[cd])/.test(
-    hostname,
-  );
-  // a name without a dot is known only in this network: localhost, or a container
-  return isPrivateAddress || !hostname.includes('.') || /\.(?:local|localhost|internal|lan|home)$/.test(hostname);
-}
-
-/** There is no `process` in browsers and workers. */
-function variable(name: string): string | undefined {
-  const value = typeof process === 'undefined' ? undefined : process.env?.[name]?.trim();
-  return value === '' ? undefined : value;
 }

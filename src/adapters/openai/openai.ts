@@ -1,12 +1,12 @@
 import type OpenAI from 'openai';
 import type { Model } from '../../model.ts';
+import { SdkFailures } from '../sdkFailures.ts';
+import { streamAnswer } from '../streamAnswer.ts';
 import { ChatReader } from './chat/read.ts';
 import { chatBody } from './chat/request.ts';
 import { createClient, isOwnServer, secretsOf } from './client.ts';
-import { AnswerFailures } from './failures.ts';
 import { ResponsesReader } from './responses/read.ts';
 import { responsesBody } from './responses/request.ts';
-import { streamAnswer } from './streamAnswer.ts';
 
 /** Settings of {@link openai}. */
 export interface OpenAIOptions {
@@ -82,7 +82,7 @@ export function openai(modelId: string, options: OpenAIOptions = {}): Model {
     modelId,
     ...(contextWindow !== undefined && { contextWindow }),
     stream(request, { signal }) {
-      const failures = new AnswerFailures(() => ({ provider, model: modelId, secrets: secretsOf(client, options) }));
+      const failures = new SdkFailures(() => ({ provider, model: modelId, secrets: secretsOf(client, options) }));
       const { requestId } = request;
       const sending = { signal, maxRetries: 0 };
       if (api === 'chat') {

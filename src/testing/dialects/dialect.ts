@@ -13,6 +13,10 @@ export interface Dialect {
   readonly basePath: string;
   /** Where answers are asked for, below the base URL. */
   readonly path: string;
+  /** Where it is another path for every model; {@link path} is then an example. @default only {@link path} */
+  readonly paths?: RegExp;
+  /** Tool calls come whole, their input as an object: what is no JSON cannot be said. @default false */
+  readonly hasWholeCalls?: boolean;
   /** The settings that this provider takes; an adapter refuses the others by name. */
   readonly settings: readonly (keyof ModelSettings)[];
   /** How servers that claim to speak it write otherwise. */
@@ -25,8 +29,8 @@ export interface Dialect {
   readonly streamErrors: {
     readonly [form: string]: (kind: ErrorKind, about: AnswerAbout, message?: string) => SseEvent;
   };
-  /** What the body of a request says. */
-  read(body: Json | undefined): SeenRequest;
+  /** What the body of a request says, and its path below the base URL, where that says something. */
+  read(body: Json | undefined, path?: string): SeenRequest;
 }
 
 /** One event of a stream. */

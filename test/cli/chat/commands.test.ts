@@ -79,6 +79,19 @@ describe('a command', () => {
     expect((await run('/cancel')).said).toEqual(['No turn runs.']);
   });
 
+  test('shortens the conversation once there is enough of it, and says why it cannot before', async () => {
+    const { said, conversation } = await run('/compact');
+    expect(said).toEqual([expect.stringMatching(/^problem: .* has nothing to shorten /)]);
+    for (let turn = 0; turn < 6; turn += 1) await conversation.send('hello').result;
+    let removed = 0;
+    conversation.session.on('compaction.completed', (event) => {
+      removed = event.removed;
+    });
+    expect((await run('/compact', { conversation })).said).toEqual([]);
+    expect(removed).toBeGreaterThan(0);
+    await conversation.close();
+  });
+
   test('has nothing to save before anything was said', async () => {
     expect((await run('/save nowhere.md')).said).toEqual(['problem: There is nothing to save yet.']);
   });

@@ -89,7 +89,7 @@ describe.concurrent('turnchart', { timeout }, () => {
   test('says which models can be used', async () => {
     const { code, stdout, stderr } = await turnchart(['models'], { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^simulated +ready .*\nopenai\/<model> +missing .*\n$/);
+    expect(stdout).toMatch(/^simulated +ready .*\nopenai\/<model> +missing .*\n[\s\S]*^google\/<model> +missing .*\n/m);
   });
 
   test('leaves no recording behind where there is no question', async () => {

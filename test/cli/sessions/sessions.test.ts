@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { visibleWidth } from '@earendil-works/pi-tui';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { replay } from '../../../src/cli/replay.ts';
 import { sessionsCommand } from '../../../src/cli/sessions/sessionsCommand.ts';
@@ -330,6 +331,14 @@ describe('turnchart sessions', { timeout }, () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('keeps the columns in line where characters are two columns wide', async () => {
+    await keep({ 旅行: ['漢字'], trip: ['Where to?'] });
+    const { stdout } = await sessions();
+    const [head = '', ...rows] = stdout.trimEnd().split('\n');
+    const columnOf = (row: string) => visibleWidth(row.slice(0, row.search(/\d+ +idle/)));
+    expect(rows.map(columnOf)).toEqual([head.indexOf('TURNS'), head.indexOf('TURNS')]);
   });
 
   test('cuts titles where the line of a terminal ends', async () => {

@@ -1,8 +1,8 @@
 import type { FinishReason, ModelPart, Usage } from '../../../model.ts';
 import { noUsage } from '../../../model.ts';
+import type { AnswerFailures } from '../../answerFailures.ts';
+import type { AnswerReader, LastPart } from '../../streamAnswer.ts';
 import { isWire, objectsIn, textIn, type Wire } from '../../wire.ts';
-import type { AnswerFailures } from '../failures.ts';
-import type { AnswerReader, LastPart } from '../streamAnswer.ts';
 import { usageIn } from '../usage.ts';
 
 /** A tool call as far as it has arrived. */

@@ -1,8 +1,9 @@
 import type OpenAI from 'openai';
 import type { FilePart, Message, TextPart, ToolCallPart, ToolOutput } from '../../../messages.ts';
 import type { ModelRequest, ToolChoice, ToolSpec } from '../../../model.ts';
-import { argumentsOf, outputSchema, type Strictness, toolSchema, withOptions } from '../body.ts';
-import { addressOfFile, isImage, kindOf, unsupportedFile } from '../files.ts';
+import { addressOfFile, isImage, kindOf, unsupportedFile } from '../../files.ts';
+import { withOptions } from '../../providerOptions.ts';
+import { argumentsOf, outputSchema, type Strictness, toolSchema } from '../body.ts';
 
 type Body = OpenAI.Chat.ChatCompletionCreateParamsStreaming;
 type ChatMessage = OpenAI.Chat.ChatCompletionMessageParam;

@@ -2,9 +2,10 @@ import type OpenAI from 'openai';
 import type { Json } from '../../../json.ts';
 import type { AssistantMessage, AssistantPart, FilePart, Message, TextPart, ToolOutput } from '../../../messages.ts';
 import type { ModelRequest, ModelSettings, ToolChoice, ToolSpec } from '../../../model.ts';
-import { argumentsOf, outputSchema, type Strictness, toolSchema, withOptions } from '../body.ts';
-import { addressOfFile, isImage, kindOf, unsupportedFile } from '../files.ts';
-import { UnsupportedRequest } from '../unsupported.ts';
+import { addressOfFile, isImage, kindOf, unsupportedFile } from '../../files.ts';
+import { withOptions } from '../../providerOptions.ts';
+import { UnsupportedRequest } from '../../unsupported.ts';
+import { argumentsOf, outputSchema, type Strictness, toolSchema } from '../body.ts';
 import { itemOf } from './items.ts';
 
 type Body = OpenAI.Responses.ResponseCreateParamsStreaming;

@@ -1,4 +1,4 @@
-import type { FilePart } from '../../messages.ts';
+import type { FilePart } from '../messages.ts';
 import { UnsupportedRequest } from './unsupported.ts';
 
 /** The address of a file: the provider fetches it, or it carries the file itself. */

@@ -1,7 +1,7 @@
-import type { ModelPart, Usage } from '../../model.ts';
-import { readEvents, type ServerSentEvent } from '../sse.ts';
-import { isWire, type Wire } from '../wire.ts';
-import type { AnswerFailures } from './failures.ts';
+import type { ModelPart, Usage } from '../model.ts';
+import type { AnswerFailures } from './answerFailures.ts';
+import { readEvents, type ServerSentEvent } from './sse.ts';
+import { isWire, type Wire } from './wire.ts';
 
 /** What understands the chunks of one answer. */
 export interface AnswerReader {
@@ -77,9 +77,12 @@ function readEvent(
 ): LastPart | undefined {
   const chunk = parse(data);
   if (chunk === undefined) return { type: 'error', failure: failures.malformed(excerpt(data)) };
-  // Chat Completions and their imitators write `{ error }`, some only the name of the event
-  if (isError(chunk.error)) return { type: 'error', failure: failures.told(chunk.error) };
-  if (event === 'error') return { type: 'error', failure: failures.told(chunk) };
+  // the whole event: it may name the request beside the error
+  const isErrorEvent = event === 'error' || (chunk.type === 'error' && isError(chunk.error));
+  // Chat Completions and their imitators write no more than `{ error }`
+  if (isErrorEvent || isError(chunk.error)) {
+    return { type: 'error', failure: failures.told(isErrorEvent ? chunk : chunk.error) };
+  }
   return reader.read(chunk, parts);
 }
 

@@ -1,0 +1,55 @@
+import { createFailure, type Failure } from '../failure.ts';
+import {
+  type About,
+  emptyResponseFailure,
+  malformedFailure,
+  networkFailure,
+  toFailure,
+  truncatedFailure,
+} from './failures.ts';
+import { UnsupportedRequest } from './unsupported.ts';
+
+/** The failures of one answer, which all say of whom they are. An adapter adds how its SDK throws. */
+export class AnswerFailures {
+  /** The answer's headers, once it has some: they name the request. */
+  headers: Headers | undefined;
+  readonly #about: () => About;
+
+  /** @param about asked when something fails: keys may be made only while the request is sent */
+  constructor(about: () => About) {
+    this.#about = about;
+  }
+
+  protected get about(): About {
+    return this.#about();
+  }
+
+  /** What was thrown instead of an answer. */
+  threw(error: unknown): Failure {
+    if (!(error instanceof UnsupportedRequest)) return this.broke(error);
+    const { provider, model } = this.about;
+    return createFailure({ type: 'unknown', code: 'invalid_request', message: error.message, provider, model });
+  }
+
+  /** The connection failed while the answer was read. */
+  broke(error: unknown): Failure {
+    return networkFailure(error, this.about);
+  }
+
+  /** The provider put an error into the stream. */
+  told(body: unknown): Failure {
+    return toFailure({ body, ...(this.headers !== undefined && { headers: this.headers }) }, this.about);
+  }
+
+  truncated(): Failure {
+    return truncatedFailure(this.about);
+  }
+
+  empty(detail?: string): Failure {
+    return emptyResponseFailure(this.about, detail);
+  }
+
+  malformed(detail: string): Failure {
+    return malformedFailure(this.about, detail);
+  }
+}

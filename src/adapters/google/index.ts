@@ -1,0 +1,1 @@
+export { type GoogleOptions, google } from './google.ts';

@@ -1,0 +1,57 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createOpenAI } from '@ai-sdk/openai';
+import { aiSdk } from 'turnchart/adapters/ai-sdk';
+import { adapterContract, anthropicMessages, openaiResponses, type TestRunner } from 'turnchart/testing';
+import { describe, expect, it } from 'vitest';
+
+/** What a provider package does otherwise, by the sentence of the contract; told when it does so no longer. */
+function runnerExcept(exceptions: Readonly<Record<string, string>>): TestRunner {
+  return {
+    describe,
+    expect,
+    it(sentence, run, timeoutMs) {
+      const reason = exceptions[sentence];
+      if (reason === undefined) it(sentence, run, timeoutMs);
+      else it.fails(`${sentence}: not here, for ${reason}`, run, timeoutMs);
+    },
+  };
+}
+
+const byProvider = 'these options are by provider, and the package knows their names';
+const warned = 'the package decides, and warns';
+
+adapterContract(
+  'aiSdk() with @ai-sdk/openai',
+  {
+    dialect: openaiResponses,
+    createModel: (baseURL, apiKey) => aiSdk(createOpenAI({ baseURL, apiKey }).responses('gpt-5')),
+  },
+  runnerExcept({
+    'sends the setting temperature': 'the package knows that this model takes none',
+    'sends the setting topP': 'the package knows that this model takes none',
+    'refuses the setting stopSequences by name, and asks nothing': warned,
+    'refuses the setting seed by name, and asks nothing': warned,
+    'sends the setting providerOptions': byProvider,
+  }),
+);
+
+adapterContract(
+  'aiSdk() with @ai-sdk/anthropic',
+  {
+    dialect: anthropicMessages,
+    createModel: (baseURL, apiKey) =>
+      aiSdk(createAnthropic({ baseURL: `${baseURL}/v1`, apiKey }).messages('claude-sonnet-4-5')),
+  },
+  runnerExcept({
+    'gives the JSON of a tool call as the model wrote it': 'the package takes nothing for {}',
+    'reads an answer of a server that sends events and blocks that nobody knows': 'the package insists on known ones',
+    'reads an answer of a server that sends its usage at the end only': 'the package insists on both',
+    'reads an answer of a server that sends no usage': 'the package insists on it',
+    'reads an answer of a server that sends blocks that nobody closes': 'the package insists on their ends',
+    'refuses the setting temperature by name, and asks nothing': warned,
+    'refuses the setting topP by name, and asks nothing': warned,
+    'refuses the setting seed by name, and asks nothing': warned,
+    'sends the setting reasoningEffort': 'the package makes a budget of it for this model',
+    'sends the setting providerOptions': byProvider,
+  }),
+);
