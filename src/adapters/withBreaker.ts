@@ -88,7 +88,7 @@ export function withBreaker(model: Model, options: BreakerOptions = {}): Breaker
     async *stream(request, { signal }) {
       const rest = restOf();
       if (rest !== undefined) {
-        yield { type: 'error', failure: openFailure(model, rest) };
+        yield { type: 'error', failure: openFailure(model, rest, failures) };
         return;
       }
       const began = state;
@@ -116,7 +116,7 @@ function outcomeOf(end: EndPart): Outcome {
   return end.type === 'error' && end.failure.type === 'provider_unavailable' ? 'unavailable' : 'available';
 }
 
-function openFailure({ provider, modelId }: Model, retryAfterMs: number): Failure {
+function openFailure({ provider, modelId }: Model, retryAfterMs: number, failures: number): Failure {
   return createFailure({
     type: 'provider_unavailable',
     code: 'breaker_open',
@@ -124,5 +124,6 @@ function openFailure({ provider, modelId }: Model, retryAfterMs: number): Failur
     retryAfterMs,
     provider,
     model: modelId,
+    cause: { failures },
   });
 }

@@ -1,5 +1,6 @@
 /** What stops a turn that goes round in circles: calls that repeat themselves, tools that fail again and again. */
 
+import type { Failure } from '../failure.ts';
 import type { CallRecord } from './calls.ts';
 import type { ModelAnswer } from './contracts.ts';
 import { recent, repeats, signatureOf } from './loopDetection.ts';
@@ -32,4 +33,12 @@ export function tooManyErrors({ totals, settings: { limits } }: TurnContext) {
   }
   if (totalToolErrors === undefined || totals.toolErrors < totalToolErrors) return undefined;
   return { kind: 'total_errors' as const, count: totals.toolErrors, limit: totalToolErrors };
+}
+
+/** What is said of a provider that is left alone for a while: `withBreaker` fails like that. */
+export function providerTripped({ code, cause }: Failure) {
+  if (code !== 'breaker_open' || typeof cause !== 'object' || cause === null || !('failures' in cause))
+    return undefined;
+  const count = Number(cause.failures);
+  return { type: 'breaker.tripped' as const, kind: 'provider' as const, count, limit: count };
 }

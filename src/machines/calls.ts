@@ -47,7 +47,7 @@ export function recordCalls(
 function refusalOfRepeat(times: number): ToolOutcome | undefined {
   if (times < refusedRepeat) return undefined;
   return notRun(
-    `This is the same call for the ${times}. time in a row, so it was not run: its result would be what it was. Do something else.`,
+    `This is the same call, ${times} times in a row, so it was not run: its result would be what it was. Do something else.`,
     'repeated_call',
   );
 }

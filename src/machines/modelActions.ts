@@ -1,7 +1,7 @@
 import { assign, enqueueActions } from 'xstate';
 import type { ModelParts } from '../events.ts';
 import { textOf, type UserMessage } from '../messages.ts';
-import { countRepeats, repeatTripped } from './breakers.ts';
+import { countRepeats, providerTripped, repeatTripped } from './breakers.ts';
 import { recordCalls, toolFailed } from './calls.ts';
 import { append, measure } from './history.ts';
 import { refusedRepeat } from './loopDetection.ts';
@@ -116,6 +116,8 @@ export const modelActions = stepActions.extend({
         ...(output.value && spent(context, output.value)),
       });
       for (const remark of newRemarks(context, output.value)) enqueue.emit({ type: 'diagnostic', ...remark });
+      const tripped = providerTripped(modelFailure(output));
+      if (tripped !== undefined) enqueue.emit(tripped);
     }),
     keepOverflow: enqueueActions(({ context, enqueue }, { output }: Called) => {
       if (wasShown(context, output)) {

@@ -164,7 +164,8 @@ export const toolActions = modelActions.extend({
       const names = namesOf(context, index);
       const isHint = outcome.type === 'completed' && outcome.retry === true;
       enqueue.assign({
-        now: at,
+        // an actor in error does not say when
+        now: Math.max(context.now, at),
         calls: changeCall(context.calls, index, { state: 'settled', outcome }),
         ...(isHint && { totals: withHint(context, String(outcome.output.value)) }),
         ...(output.usage !== undefined && withAgentUsage(context, output.usage, output.cost)),

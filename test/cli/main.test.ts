@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -117,6 +117,23 @@ describe.concurrent('turnchart with a question', { timeout }, () => {
     expect(types.filter((type) => type === 'tool.completed')).toHaveLength(2);
     expect(types.slice(-2)).toEqual(['turn.completed', 'session.idle']);
     expect(events.at(-2)?.data).toMatchObject({ agent: 'turnchart', text: demoAnswer.trim(), toolCalls: 2 });
+  });
+
+  test('denies what needs approval where nobody can be asked, and approves it with --yes', async () => {
+    const files = mkdtempSync(join(cwd, 'files-'));
+    writeFileSync(join(files, 'a.txt'), 'a');
+    const denied = await turnchart(['delete a.txt'], { cwd: files });
+    expect(denied).toMatchObject({ code: 0, stdout: expect.stringContaining('Reason: nobody can be asked.') });
+    expect(denied.stderr).toContain('\n? delete_file waits for approval: path: a.txt\n');
+    expect(denied.stderr).toContain(
+      '\ndelete_file needs approval, and nobody can be asked: denied. With --yes it would',
+    );
+    expect(denied.stderr).toContain('\n✗ delete_file denied: nobody can be asked\n');
+    expect(readdirSync(files)).toEqual(['a.txt']);
+    const approved = await turnchart(['--yes', '--json', 'delete a.txt'], { cwd: files });
+    expect(approved).toMatchObject({ code: 0, stderr: '' });
+    expect(readEvents(approved.stdout).map(({ type }) => type)).toContain('tool.approvalResolved');
+    expect(readdirSync(files)).toEqual([]);
   });
 
   test('prints the events of a failed turn, the failure in a line on standard error', async () => {

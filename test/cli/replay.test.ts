@@ -2,10 +2,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { openRecording } from '../../src/cli/recordFile.ts';
 import { type ReplayOptions, replay } from '../../src/cli/replay.ts';
 import { createFailure } from '../../src/failure.ts';
-import { createAgent, type Turn } from '../../src/index.ts';
+import { type Agent, agentTool, createAgent, type Session, type Turn } from '../../src/index.ts';
 import { readRecording } from '../../src/inspection/index.ts';
 import { type Script, SimulatedClock, scriptedModel } from '../../src/testing/index.ts';
 import { captured } from './captured.ts';
@@ -36,6 +37,23 @@ async function recordTurn(
   await turn.outcome;
   await session.close();
   recording.close();
+}
+
+async function record(agent: Agent, follow: (session: Session) => void): Promise<void> {
+  const recording = openRecording(file);
+  const session = agent.session({ id: 's' });
+  recording.follow(session);
+  follow(session);
+  await session.send('Go').result;
+  await session.close();
+  recording.close();
+}
+
+function hideKeys(text: string) {
+  const safe = text.replace(/sk-\d/, '…');
+  return safe === text
+    ? ({ action: 'allow' } as const)
+    : ({ action: 'rewrite', value: safe, reason: 'a key' } as const);
 }
 
 function play(options: Partial<ReplayOptions> = {}) {
@@ -156,6 +174,70 @@ describe('turnchart replay', () => {
     expect((await replayed).stdout).toContain('thanks');
   });
 
+  it('shows questions and their answers, what a sub-agent does below its call, and its answer on its own', async () => {
+    const approve = (session: Session) =>
+      session.on('*', (told) => {
+        const event = told.type === 'agent.event' ? told.event : told;
+        if (event.type !== 'tool.approvalRequested') return;
+        if (event.toolCallId === 'c') session.deny('c', 'Not today.');
+        else session.approve(event.toolCallId);
+      });
+    const pay = { name: 'pay', approval: true, input: z.object({}), execute: () => 'paid' } as const;
+    const helper = createAgent({
+      name: 'helper',
+      model: scriptedModel([{ text: 'I pay.', calls: [{ name: 'pay', id: 'b' }] }, 'It is paid.']),
+      tools: [pay],
+    });
+    const ask = agentTool({ name: 'ask', description: 'Asks', agent: helper });
+    const script = {
+      calls: [
+        { name: 'ask', id: 'a', input: { prompt: 'Pay' } },
+        { name: 'pay', id: 'c' },
+      ],
+    };
+    await record(createAgent({ name: 'test', model: scriptedModel([script, 'Done.']), tools: [ask, pay] }), approve);
+    const { code, stdout, stderr } = await play();
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Done.\n' });
+    const lines = stderr.split('\n').filter((line) => /^ *(?:helper )?[→?✓✗]|approved|compared/.test(line));
+    expect(lines.filter((line) => line.startsWith('  helper'))).toEqual([
+      '  helper → pay {}',
+      '  helper ? pay waits for approval: without any input',
+      '  helper   pay approved',
+      '  helper ✓ pay: paid',
+    ]);
+    expect(lines.filter((line) => !line.startsWith('  helper'))).toEqual([
+      '→ ask {"prompt":"Pay"}',
+      '→ pay {}',
+      '? pay waits for approval: without any input',
+      '✗ pay denied: Not today.',
+      '✓ ask: It is paid.',
+      'It has sub-agents, whose machines are not in a recording: nothing is compared.',
+    ]);
+  });
+
+  it('shows pauses, guardrails and repeated calls', async () => {
+    const look = { name: 'look', input: z.object({}), execute: () => 'seen' } as const;
+    const again = { calls: [{ name: 'look' }] };
+    const agent = createAgent({
+      name: 'test',
+      model: scriptedModel([again, again, again, 'It is sk-1.']),
+      tools: [look],
+      limits: { maxSteps: 2, lastStep: 'ask' },
+      guardrails: { output: [{ name: 'no_keys', check: hideKeys }] },
+    });
+    await record(agent, (session) => session.on('turn.paused', () => session.extend(5)));
+    const { code, stdout, stderr } = await play();
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'It is ….\n' });
+    for (const line of [
+      'Paused: 2 steps are taken.',
+      'Goes on, until step 7.',
+      'Breaker: the same call for the 3rd time (limit 3).',
+      'Guardrail no_keys rewrote the answer: a key',
+    ]) {
+      expect(stderr).toContain(`\n${line}\n`);
+    }
+  });
+
   it('fails where the machines would go another way, and says where', async () => {
     await recordTurn();
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"stopReason":"end_turn"', '"stopReason":"refusal"'));
@@ -189,5 +271,13 @@ describe('the command line', { timeout: 30_000 }, () => {
     const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: ran.stdout });
     expect(stderr).toContain('> what is 6*7?');
+  });
+
+  it('records a run with its sub-agent, which goes the same way again', async () => {
+    const ran = await turnchart(['--record', file, 'ask an agent what is 6*7?']);
+    const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: ran.stdout });
+    expect(stderr).toMatch(/^ {2}helper \[callingModel \(step 1\)\]\n/m);
+    expect(stderr).toMatch(/The machines go the same way today: every effect and every event is as it was\.\n$/);
   });
 });

@@ -29,6 +29,16 @@ describe('26. `withBreaker(model, { failures, coolDownMs })`, shared by all sess
     expect(inner.requests).toHaveLength(3);
   });
 
+  it('says so where it answers in place of the provider', async () => {
+    const clock = new SimulatedClock();
+    const model = withBreaker(scriptedModel([down, down]), { failures: 2, coolDownMs: 10_000, clock });
+    const [a, b] = sessionsOf(model, clock);
+    const events = record(b);
+    for (const session of [a, a]) await session.send('Hi').outcome;
+    await b.send('Hi').outcome;
+    expect(ofType(events, 'breaker.tripped')).toMatchObject([{ kind: 'provider', count: 2, limit: 2 }]);
+  });
+
   it('lets one probe through after the cool-down, and closes when it succeeds', async () => {
     const clock = new SimulatedClock();
     const inner = scriptedModel([down, 'Hello.', 'Hello again.']);

@@ -376,14 +376,16 @@ function isUsingTools({ state: { turn } }: Observation): boolean {
 
 const updatedMessages: Said = { type: 'messages.updated', added: 1, removed: 0 };
 
-function finishedStep({ event, was, is }: Step): readonly Said[] {
+function finishedStep(step: Step): readonly Said[] {
+  const { event, was, is } = step;
   const { steps, stepStartedAt, stepTokens, tools } = was.turn;
   const finished: Said = {
     type: 'step.finished',
     step: steps,
     finishReason: { unified: is.turn.finishReason },
     usage: { inputTokens: stepTokens + is.turn.tokens - was.turn.tokens, outputTokens: 0 },
-    durationMs: nowAfter(event, was, is.at) - stepStartedAt,
+    // an actor in error does not say when
+    ...(isBroken(step) ? {} : { durationMs: nowAfter(event, was, is.at) - stepStartedAt }),
   };
   return tools.length > 0 || callsOf(event) > 0 ? [updatedMessages, finished] : [finished];
 }
@@ -408,7 +410,7 @@ function saidOfEnd(step: Step): readonly Said[] {
   const ending = {
     usage: { inputTokens: tokens, outputTokens: 0 },
     steps: isStart ? 0 : was.turn.steps,
-    ...(event.endsWith('actor is in error') ? {} : { durationMs: isStart ? 0 : endedAt(step) - was.turn.startedAt }),
+    ...(isBroken(step) ? {} : { durationMs: isStart ? 0 : endedAt(step) - was.turn.startedAt }),
   };
   switch (endOf(after)) {
     case 'done': {
@@ -434,7 +436,8 @@ function saidOfEnd(step: Step): readonly Said[] {
 /** What no guardrail has seen does not stay. */
 function withdrawn({ path, event, was }: Step): readonly Said[] {
   const unseen = event.startsWith('turn starts') ? 1 : was.turn.unseen;
-  const isGuarded = path.bounds.features.includes('preparation') && unseen > 0;
+  // guardrails come first: where the rest fails, they have let it through
+  const isGuarded = path.bounds.features.includes('preparation') && unseen > 0 && event !== 'preparation fails';
   return isGuarded ? [{ type: 'messages.updated', added: 0, removed: unseen }] : [];
 }
 
@@ -443,6 +446,13 @@ function isOfErrors({ path, event, was, is }: Step): boolean {
   const isStepOver = readToolEvent(event) !== undefined || event === 'user steers';
   const { retries, toolErrors } = path.bounds;
   return isStepOver && was.turn.tools.length > 0 && is.turn.hints <= retries && is.turn.errorSteps >= toolErrors;
+}
+
+/** Whether an actor is in error that is none of our effects. */
+function isBroken({ event, before }: Step): boolean {
+  const tool = readToolEvent(event);
+  const state = tool && before.state.tools[tool.number - 1];
+  return event.endsWith('actor is in error') || (tool?.happening === 'breaks' && state === 'delegating');
 }
 
 function endedAt({ event, was, is }: Step): number {

@@ -60,7 +60,6 @@ export const sessionTable: Table = {
     ['inTurn.running', 'tool {n} is for an agent', 'stays'],
     ['inTurn.running', 'tool {n} is approved', 'stays'],
     ['inTurn.running', 'tool {n} is approved for the session', 'stays'],
-    ['inTurn.running', 'tool {n} {ends}', 'stays', 'while other tools are open'],
     ['inTurn.running', 'tool {n} {ends}', 'stays', 'with pauses'],
     ['inTurn.running', 'tool {n} {ends}', 'stays', 'while steps are left'],
     ['inTurn.running', 'tool {n} {ends}', 'inTurn.following', 'when another turn waits'],

@@ -38,7 +38,6 @@ export const turnTable: Table = {
     ['working.compacting', 'summary comes', 'working.beginning'],
     ['working.compacting', 'summary comes, over budget', 'working.beginning'],
     ['working.compacting', 'summary fails', 'working.beginning'],
-    ['working.compacting', 'summary breaks', 'working.beginning'],
     ['working.compacting', 'compaction actor is in error', 'failed: internal'],
     ['working.compacting', 'turn starts', 'stays'],
     ['working.compacting', 'user steers', 'stays'],

@@ -112,7 +112,7 @@ const happenings: Readonly<Record<PathSubjectName, { readonly first: Happenings;
     others: { prepareTool: ['is ready'], executeTool: ['completes'], agentTurn: ['completes'] },
   },
   compaction: {
-    first: { prepareTool: ['is ready'], executeTool: ['completes', 'completes at length'] },
+    first: { prepareTool: ['is ready'], executeTool: ['completes'] },
     others: {},
   },
   turn: {
@@ -158,7 +158,8 @@ function toolEvents(
   if (kind === 'prepareTool' && (machine !== 'toolCall' || isFirst)) {
     for (const [feature, happening] of special) if (features.includes(feature)) possible.push(happening);
   }
-  if (kind === 'executeTool' && machine === 'turn' && isFirst && features.includes('compaction')) {
+  const measures = machine === 'turn' || machine === 'compaction';
+  if (kind === 'executeTool' && measures && isFirst && features.includes('compaction')) {
     possible.push('completes at length');
   }
   return possible.map((happening): PathEvent => `tool ${number} ${happening}`);

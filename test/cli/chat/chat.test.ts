@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,9 +17,9 @@ beforeAll(() => {
 
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
-async function openChat(options: Partial<ChatTerminalOptions> = {}): Promise<ChatTerminal> {
+async function openChat(options: Partial<ChatTerminalOptions> = {}, shown = idle): Promise<ChatTerminal> {
   const chat = new ChatTerminal({ cwd, ...options });
-  await chat.shows(idle);
+  await chat.shows(shown);
   return chat;
 }
 
@@ -216,6 +216,94 @@ describe.concurrent('the prompt of the chat', { timeout }, () => {
   });
 });
 
+describe.concurrent('a question in the chat', { timeout }, () => {
+  function folder(...names: readonly string[]): string {
+    const made = mkdtempSync(join(cwd, 'questions-'));
+    for (const name of names) writeFileSync(join(made, name), name);
+    return made;
+  }
+
+  test('is asked for each tool in its order, and answered with yes, or no and the reason', async () => {
+    const files = folder('a.txt', 'b.txt');
+    await using chat = await openChat({ cwd: files });
+    chat.type(`delete a.txt and delete b.txt, what is 17*23?${keys.enter}`);
+    await chat.shows(
+      'awaitingAnswers · waiting for you · N s\nMay delete_file run? (1 more to answer)\n  path: a.txt\n',
+    );
+    expect(chat.text).toContain('? delete_file {"path":"a.txt"}\n  waits for approval\n');
+    expect(chat.text).toContain('✓ calculate {"expression":"17*23"}\n');
+    chat.type(`n it is the only copy${keys.enter}`);
+    await chat.shows('May delete_file run?\n  path: b.txt\n');
+    expect(chat.text).toContain('✗ delete_file {"path":"a.txt"}\n  denied: it is the only copy\n');
+    chat.type(`y${keys.enter}`);
+    await chat.shows('b.txt is deleted. 17*23 = 391.');
+    await chat.shows(idle);
+    expect(chat.text).toContain('✓ delete_file {"path":"b.txt"}\n  approved\n');
+    expect(chat.text).not.toContain('May delete_file run?');
+    expect(readdirSync(files)).toEqual(['a.txt']);
+  });
+
+  test('is asked no more after always', async () => {
+    const files = folder('a.txt', 'b.txt', 'c.txt');
+    await using chat = await openChat({ cwd: files });
+    chat.type(`delete a.txt and delete b.txt${keys.enter}`);
+    await chat.shows('May delete_file run? (1 more to answer)');
+    chat.type(`always${keys.enter}`);
+    await chat.shows('a.txt is deleted. b.txt is deleted.');
+    await chat.shows(idle);
+    chat.type(`delete c.txt${keys.enter}`);
+    await chat.shows('c.txt is deleted.');
+    expect(readdirSync(files)).toEqual([]);
+  });
+
+  test('leaves room for steering and commands, and ends with the turn', async () => {
+    await using chat = await openChat({ cwd: folder('a.txt') });
+    chat.type(`delete a.txt${keys.enter}`);
+    await chat.shows('May delete_file run?');
+    chat.type(`and what is 6*7?${keys.enter}`);
+    await chat.shows('steering, for the next step: and what is 6*7?\nMay delete_file run?');
+    chat.type(`/tools${keys.enter}`);
+    await chat.shows('delete_file  Deletes a file for good.');
+    chat.type(keys.ctrlC);
+    await chat.shows('cancelled before it began');
+    await chat.hides('May delete_file run?');
+    await chat.shows('6*7 = 42.');
+  });
+
+  test('of a sub-agent says who asks, and what it does stands below its call', async () => {
+    const files = folder('a.txt');
+    await using chat = await openChat({ cwd: files });
+    chat.type(`ask an agent to delete a.txt${keys.enter}`);
+    await chat.shows('waiting for you · N s\nhelper: May delete_file run?\n  path: a.txt\n');
+    expect(chat.text).toContain('\n  │ ? delete_file {"path":"a.txt"}\n  │   waits for approval\n');
+    chat.type(`y${keys.enter}`);
+    await chat.shows('\nThe agent says: a.txt is deleted.\n');
+    expect(chat.text.match(/^a\.txt is deleted\.$/gm)).toBeNull();
+    expect(readdirSync(files)).toEqual([]);
+  });
+
+  test('is not asked with --yes', async () => {
+    await using chat = await openChat({ cwd: folder('a.txt'), args: ['chat', '--yes'] });
+    chat.type(`delete a.txt${keys.enter}`);
+    await chat.shows('a.txt is deleted.');
+  });
+
+  test('is open again where its process was killed', async () => {
+    const files = folder('a.txt');
+    const args = ['chat', '--session', 'trip'];
+    {
+      await using killed = await openChat({ cwd: files, args, columns: 120 }, 'trip · /help');
+      killed.type(`delete a.txt${keys.enter}`);
+      await killed.shows('May delete_file run?');
+    }
+    await using chat = new ChatTerminal({ cwd: files, args });
+    await chat.shows('May delete_file run?\n  path: a.txt\n');
+    chat.type(`y${keys.enter}`);
+    await chat.shows('a.txt is deleted.');
+    expect(readdirSync(files)).not.toContain('a.txt');
+  });
+});
+
 describe.concurrent('commands of the chat', { timeout }, () => {
   test('show the state charts, unfold tools, and save the conversation', async () => {
     await using chat = await openChat({ rows: 60 });
@@ -322,6 +410,50 @@ describe.concurrent('turnchart in a terminal', { timeout }, () => {
     chat.type(keys.ctrlD);
     expect(await chat.ended()).toBe(0);
     expect(chat.written).not.toContain('\u001b');
+  });
+
+  test('asks on standard error whether a tool may run, and ends with Ctrl-C meanwhile', async () => {
+    const files = mkdtempSync(join(cwd, 'run-'));
+    for (const name of ['a.txt', 'b.txt']) writeFileSync(join(files, name), name);
+    {
+      await using running = new ChatTerminal({ cwd: files, args: ['delete a.txt and delete b.txt'] });
+      await running.shows('May delete_file run? path: a.txt\n  y · n · n and the reason · always (in this session)');
+      running.type('perhaps\ry\r');
+      await running.shows('May delete_file run? path: b.txt\n');
+      running.type('n\r');
+      expect(await running.ended()).toBe(0);
+      expect(readdirSync(files)).toEqual(['b.txt']);
+    }
+    await using cancelled = new ChatTerminal({ cwd: files, args: ['delete b.txt'] });
+    await cancelled.shows('May delete_file run? path: b.txt\n');
+    cancelled.type(keys.ctrlC);
+    expect(await cancelled.ended()).toBe(130);
+  });
+
+  test('asks by lines, which are messages again afterwards', async () => {
+    const files = mkdtempSync(join(cwd, 'lines-'));
+    writeFileSync(join(files, 'a.txt'), 'a');
+    await using chat = new ChatTerminal({ cwd: files, env: { TERM: 'dumb' } });
+    await chat.shows(/^>$/m);
+    chat.type('delete a.txt\r');
+    await chat.shows('May delete_file run? path: a.txt');
+    chat.type('y\r');
+    await chat.shows('a.txt is deleted.');
+    chat.type('what is 2+2?\r');
+    await chat.shows('2+2 = 4.');
+  });
+
+  test('denies what it asks where the input ends in between', async () => {
+    const files = mkdtempSync(join(cwd, 'ends-'));
+    writeFileSync(join(files, 'a.txt'), 'a');
+    await using chat = new ChatTerminal({ cwd: files, env: { TERM: 'dumb' } });
+    await chat.shows(/^>$/m);
+    chat.type('delete a.txt\r');
+    await chat.shows('May delete_file run? path: a.txt');
+    chat.type(keys.ctrlD);
+    expect(await chat.ended()).toBe(0);
+    expect(chat.text).toContain('nobody can be asked: denied');
+    expect(readdirSync(files)).toEqual(['a.txt']);
   });
 });
 

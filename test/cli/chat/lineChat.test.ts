@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -62,6 +62,20 @@ describe.concurrent('turnchart chat without a terminal', { timeout }, () => {
     const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max'], { cwd });
     expect({ code, stdout }).toEqual({ code: 0, stdout: '2+2 = 4.\n3+3 = 6.\n' });
     expect(stderr).toMatch(/^session_.*, after 4 messages$/m);
+  });
+
+  test('denies what needs approval, for its lines are messages; --yes approves it', async () => {
+    const [denied, approved] = [mkdtempSync(join(cwd, 'denied-')), mkdtempSync(join(cwd, 'approved-'))];
+    for (const folder of [denied, approved]) writeFileSync(join(folder, 'a.txt'), 'a');
+    const first = await turnchart(['chat'], { cwd: denied, input: 'delete a.txt\ny\n' });
+    expect(first.stdout).toMatch(/^I could not delete a\.txt: .*Reason: nobody can be asked\.\n/);
+    expect(first.stderr).toContain(
+      'delete_file needs approval, and nobody can be asked: denied. With --yes it would run.\n',
+    );
+    expect(readdirSync(denied)).toEqual(['a.txt']);
+    const second = await turnchart(['chat', '--yes'], { cwd: approved, input: 'delete a.txt\n' });
+    expect(second).toMatchObject({ code: 0, stdout: 'a.txt is deleted.\n' });
+    expect(readdirSync(approved)).toEqual([]);
   });
 
   test('is ended by an interrupt, which cancels the turn that runs', async () => {
