@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-// The chat in a real terminal program, as somebody would use it: a question, another width, Ctrl-C twice. Where tmux
-// cannot be had this is not checked, and the emulator of test/cli/chat has the say.
+// The chat in a real terminal program, as somebody would use it: a question, another width, a tool that needs approval,
+// Ctrl-C twice. Where tmux cannot be had this is not checked, and the emulator of test/cli/chat has the say.
 
 const patienceMs = 30_000;
 const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
@@ -29,7 +29,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
 }
 try {
   await checkChat();
-  console.log('The chat answers, follows the width of the terminal, and gives it back.');
+  console.log('The chat answers, asks before it deletes, follows the width of the terminal, and gives it back.');
 } finally {
   tidyUp();
 }
@@ -86,6 +86,14 @@ async function checkChat(): Promise<void> {
     '',
     '17*23 = 391. There is 1 file here.',
   ]);
+  type('delete notes.txt');
+  await shows('May delete_file run?\n  path: notes.txt\n');
+  await shows('waiting for you');
+  assert.equal(existsSync(join(cwd, 'notes.txt')), true);
+  type('y');
+  await shows('notes.txt is deleted.');
+  await shows('simulated · /help');
+  assert.equal(existsSync(join(cwd, 'notes.txt')), false);
   tmux('send-keys', 'C-c');
   await shows('Ctrl-C again quits');
   tmux('send-keys', 'C-c');

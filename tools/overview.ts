@@ -4,15 +4,22 @@ import { writeSvg } from '../src/inspection/drawPicture.ts';
 import { type ChartOptions, readChart } from '../src/inspection/index.ts';
 import type { Path, Rectangle } from '../src/inspection/layOut.ts';
 import type { Arrow, Box, Picture } from '../src/inspection/picture.ts';
+import { compactionMachine } from '../src/machines/compactionMachine.ts';
 import { sessionMachine } from '../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../src/machines/turnMachine.ts';
 
-export const machines = { turn: turnMachine, toolCall: toolCallMachine, session: sessionMachine } as const;
+export const machines = {
+  turn: turnMachine,
+  toolCall: toolCallMachine,
+  session: sessionMachine,
+  compaction: compactionMachine,
+} as const;
 
 type MachineName = keyof typeof machines;
-/** Whoever speaks: the application (and the driver, for it), a machine, or an effect. */
-export type Speaker = 'application' | MachineName | 'callModel' | 'prepareTool' | 'executeTool';
+/** Whoever speaks: the application (and the driver, for it), a machine, an agent's turn inside of a turn, or an effect. */
+export type Speaker = 'application' | MachineName | 'agent' | EffectName;
+type EffectName = 'prepareStep' | 'callModel' | 'checkOutput' | 'summarize' | 'prepareTool' | 'executeTool';
 
 /** By the machine that takes the event. What an invoked actor says at its end needs no mention. */
 export const senders: Readonly<Record<MachineName, Readonly<Record<string, Speaker>>>> = {
@@ -21,6 +28,12 @@ export const senders: Readonly<Record<MachineName, Readonly<Record<string, Speak
     'session.steer': 'application',
     'session.start': 'application',
     'session.cancel': 'application',
+    'session.extend': 'application',
+    'session.resume': 'application',
+    'session.approve': 'application',
+    'session.deny': 'application',
+    'session.resolveTool': 'application',
+    'session.compact': 'application',
     'session.close': 'application',
     'session.diagnose': 'application',
   },
@@ -28,19 +41,40 @@ export const senders: Readonly<Record<MachineName, Readonly<Record<string, Speak
     'turn.start': 'session',
     'turn.steer': 'session',
     'turn.cancel': 'session',
+    'turn.extend': 'session',
+    'turn.resume': 'session',
+    'turn.approve': 'session',
+    'turn.deny': 'session',
+    'turn.resolveTool': 'session',
     'turn.timeout': 'turn',
     'model.parts': 'callModel',
+    'tool.guarded': 'toolCall',
     'tool.prepared': 'toolCall',
+    'tool.approved': 'toolCall',
     'tool.began': 'toolCall',
     'tool.progressed': 'toolCall',
     'tool.attemptFailed': 'toolCall',
+    'tool.agentWaits': 'toolCall',
+    'tool.agentGoesOn': 'toolCall',
+    'tool.emitted': 'toolCall',
     'xstate.done.actor.tool.*': 'toolCall',
   },
   toolCall: {
+    'tool.ask': 'turn',
+    'tool.approve': 'turn',
+    'tool.deny': 'turn',
+    'tool.expire': 'toolCall',
     'tool.grant': 'turn',
+    'tool.request': 'turn',
+    'tool.resolve': 'turn',
+    'tool.forward': 'turn',
     'tool.tell': 'turn',
     'tool.reported': 'executeTool',
+    'agent.waits': 'agent',
+    'agent.goesOn': 'agent',
+    'agent.emitted': 'agent',
   },
+  compaction: {},
 };
 
 /** Everything that one says to another. */
@@ -60,7 +94,7 @@ export function flows(): Flow[] {
     if (!flow.says.includes(text)) flow.says.push(text);
     found.set(key, flow);
   };
-  for (const name of ['session', 'turn', 'toolCall'] as const) {
+  for (const name of ['session', 'turn', 'toolCall', 'compaction'] as const) {
     const { states, transitions } = readChart(machines[name]);
     const invoked = new Set(states.flatMap(({ invokes }) => invokes.map(({ id }) => id)));
     for (const id of invoked) add(name, id as Speaker, 'starts, stops');
@@ -83,34 +117,46 @@ const speakers: Readonly<Record<Speaker, { readonly title: string; readonly abou
   session: { title: 'session', about: aboutOf('session') },
   turn: { title: 'turn', about: aboutOf('turn') },
   toolCall: { title: 'toolCall', about: aboutOf('toolCall') },
+  compaction: { title: 'compaction', about: 'shortens what the model is shown' },
+  agent: { title: 'agent', about: 'a turn of another agent' },
+  prepareStep: { title: 'prepareStep', about: 'guards, plans' },
   callModel: { title: 'callModel', about: 'streams an answer' },
+  checkOutput: { title: 'checkOutput', about: 'reads the answer' },
+  summarize: { title: 'summarize', about: 'asks a model' },
   prepareTool: { title: 'prepareTool', about: 'checks the input' },
   executeTool: { title: 'executeTool', about: 'runs the tool' },
 };
 
-const effects: readonly Speaker[] = ['callModel', 'prepareTool', 'executeTool'];
-const actors: readonly Speaker[] = ['application', 'session', 'turn', 'toolCall'];
+const effects: readonly Speaker[] = [
+  'summarize',
+  'prepareStep',
+  'callModel',
+  'checkOutput',
+  'prepareTool',
+  'executeTool',
+];
+const actors: readonly Speaker[] = ['application', 'session', 'turn', 'toolCall', 'agent', 'compaction'];
 
 export const overviewText = {
   title: 'actors',
   description:
-    'The application talks to the session; a session runs one turn at a time, a turn one actor for each tool call.' +
+    'The application talks to the session; a session runs one turn at a time, a turn one actor for each tool call, and a call may be a turn of another agent.' +
     ' Whatever is not deterministic is an effect, and passes the effects port.',
 };
 
 export function overviewSvg(theme: NonNullable<ChartOptions['theme']>): string {
-  const boxes = [...actors, ...effects].map(toBox);
-  const [application, session, turn, toolCall, ...inside] = boxes;
+  const boxes = actors.map(toBox);
+  const inside = effects.map(toBox);
   const port: Box = { id: 'port', kind: 'region', name: 'effects port', lines: [], inside };
   const places = new Map<Box, Rectangle>([[port, portPlace]]);
-  for (const box of boxes) places.set(box, placesOf[box.id as Speaker]);
+  for (const box of [...boxes, ...inside]) places.set(box, placesOf[box.id as Speaker]);
   const arrows = flows().map((flow): [Arrow, ArrowPlace] => [toArrow(flow), placeOf(flow)]);
   const picture: Picture = {
     ...overviewText,
-    boxes: [application, session, turn, toolCall, port].filter((box) => box !== undefined),
+    boxes: [...boxes, port],
     arrows: arrows.map(([arrow]) => arrow),
   };
-  return writeSvg(picture, { width: 810, height: 748, boxes: places, arrows: new Map(arrows) }, theme);
+  return writeSvg(picture, { width: 860, height: 1685, boxes: places, arrows: new Map(arrows) }, theme);
 }
 
 function toBox(id: Speaker): Box {
@@ -126,15 +172,22 @@ function toArrow({ from, to, says }: Flow): Arrow {
 // start others above them, the effects at the right, and between two neighbours one line for each way.
 
 const column = { x: 110, width: 310 };
-const portPlace = { x: 626, y: 300, width: 184, height: 448 };
+const aside = { x: 642, width: 152 };
+const portPlace = { x: 626, y: 736, width: 184, height: 792 };
 const placesOf: Readonly<Record<Speaker, Rectangle>> = {
   application: { ...column, y: 0, height: 48 },
-  session: { ...column, y: 196, height: 48 },
-  turn: { ...column, y: 346, height: 104 },
-  toolCall: { ...column, y: 564, height: 168 },
-  callModel: { x: 642, y: 346, width: 152, height: 104 },
-  prepareTool: { x: 642, y: 564, width: 152, height: 72 },
-  executeTool: { x: 642, y: 652, width: 152, height: 80 },
+  session: { ...column, y: 298, height: 64 },
+  turn: { ...column, y: 552, height: 586 },
+  toolCall: { ...column, y: 1344, height: 168 },
+  agent: { ...column, y: 1637, height: 48 },
+  // beside both that run one
+  compaction: { ...aside, y: 298, height: 358 },
+  summarize: { ...aside, y: 786, height: 56 },
+  prepareStep: { ...aside, y: 858, height: 72 },
+  callModel: { ...aside, y: 946, height: 104 },
+  checkOutput: { ...aside, y: 1066, height: 72 },
+  prepareTool: { ...aside, y: 1344, height: 72 },
+  executeTool: { ...aside, y: 1432, height: 80 },
 };
 
 type ArrowPlace = { readonly label: Rectangle; readonly lines: readonly Path[] };
@@ -162,7 +215,8 @@ function placeOf({ from, to, says }: Flow): ArrowPlace {
   if (a.x === b.x) {
     // down at the left, up at the right
     const isDown = a.y < b.y;
-    const x = isDown ? 188 : 342;
+    const margin = a.width === column.width ? 0.25 : 0.1;
+    const x = a.x + a.width * (isDown ? margin : 1 - margin);
     const [start, end] = isDown ? [a.y + a.height, b.y] : [a.y, b.y + b.height];
     return at(
       [
@@ -175,7 +229,8 @@ function placeOf({ from, to, says }: Flow): ArrowPlace {
   // there above, back below
   const isThere = a.x < b.x;
   const [left, right] = isThere ? [a, b] : [b, a];
-  const y = isThere ? right.y + 16 : right.y + right.height - size.height / 2 - 2;
+  const [top, bottom] = [Math.max(a.y, b.y), Math.min(a.y + a.height, b.y + b.height)];
+  const y = isThere ? top + 16 : bottom - size.height / 2 - 2;
   const ends: [Point, Point] = [
     [left.x + left.width, y],
     [right.x, y],

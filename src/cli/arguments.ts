@@ -84,8 +84,8 @@ Without a question, a terminal opens the chat, and text on standard input is the
 runs. Input that has brought nothing after 300 ms counts as none: give - as the question to wait for it. "turnchart chat"
 without a terminal takes every line of standard input as a message.
 
-A tool that needs approval is asked about: in the chat, or on standard error where standard input is a terminal. Without
-one it is denied, and the model is told so.
+Whether a tool may run that needs approval, and whether a turn goes on that has taken all its steps, is asked in the chat,
+or on standard error where standard input is a terminal. Where nobody can be asked the answer is no.
 
 Options:
   --model <name>    who answers, in run and chat; simulated unless said otherwise:

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ChartHighlight, type ChartOptions, toMermaid, toStatelyJson, toSvg } from '../inspection/index.ts';
 import { isMachine } from '../inspection/isMachine.ts';
+import { compactionMachine } from '../machines/compactionMachine.ts';
 import { sessionMachine } from '../machines/sessionMachine.ts';
 import { toolCallMachine } from '../machines/toolCallMachine.ts';
 import { turnMachine } from '../machines/turnMachine.ts';
@@ -13,7 +14,7 @@ export type ChartFormat = 'mermaid' | 'svg' | 'json';
 
 export interface PrintChartOptions
   extends Pick<ChartOptions, 'region' | 'collapsed' | 'direction' | 'theme' | 'actions'> {
-  /** `turn`, `toolCall`, `session`, or a file that exports a machine: `file.ts`, or `file.ts#exportName`. */
+  /** `turn`, `toolCall`, `session`, `compaction`, or a file that exports a machine: `file.ts`, or `file.ts#exportName`. */
   readonly machine: string;
   readonly format: ChartFormat;
   /** States by id or path, and transitions by their index, all of which are drawn as active. */
@@ -29,6 +30,7 @@ const ours: Readonly<Record<string, Machine>> = {
   turn: turnMachine,
   toolCall: toolCallMachine,
   session: sessionMachine,
+  compaction: compactionMachine,
 };
 
 /** Prints a chart; returns the exit code. What is wrong is one line on standard error. */

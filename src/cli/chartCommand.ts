@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 const usage = `Usage: turnchart chart [options] <machine>
 
-Prints the chart of a machine: turn, toolCall, session, or a file that exports one (machine.ts, machine.ts#name).
+Prints the chart of a machine: turn, toolCall, session, compaction, or a file that exports one (machine.ts, machine.ts#name).
 
 Options:
   --format <name>       mermaid (the default), svg, or json, which Stately Studio reads

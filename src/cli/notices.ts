@@ -13,7 +13,7 @@ export function noticeOf(event: TurnEvent): Notice | undefined {
     case 'compaction.started':
       return quiet(`${tooLong[event.reason]} is being shortened for the model.`);
     case 'compaction.completed':
-      return quiet(`Shortened: ${describeSaved(event)}.`);
+      return quiet(`Compacted: ${describeSaved(event)}.`);
     case 'compaction.failed': {
       const what = `No summary could be made (${event.failure.code}): ${event.failure.message}`;
       return warning(`${what} The oldest messages are left out without one: ${describeSaved(event)}.`);

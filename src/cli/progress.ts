@@ -97,7 +97,10 @@ function describe(event: TurnEvent): Line | undefined {
       return { text: `✗ ${event.toolName} ${describeCancelled(event)}`, style: 'yellow' };
     case 'tool.approvalRequested':
     case 'tool.resultRequested':
-      return { text: `? ${event.toolName} ${describeWaiting(event)}: ${inputInWords(event.input)}`, style: 'yellow' };
+      return {
+        text: `? ${event.toolName} ${describeWaiting(event)}: ${shorten(inputInWords(event.input))}`,
+        style: 'yellow',
+      };
     case 'tool.approvalResolved':
       return event.decision === 'approved' ? { text: `  ${event.toolName} ${describeApproval(event)}` } : undefined;
     case 'tool.denied':

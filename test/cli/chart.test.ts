@@ -154,7 +154,7 @@ describe('turnchart chart', { timeout: 30_000 }, () => {
     const { code, stdout } = await turnchart(['chart', 'turn', '--collapsed', '1', '--direction', 'left-to-right']);
     expect(code).toBe(0);
     expect(stdout).toContain('direction LR');
-    expect(stdout).toContain('working : 4 states inside');
+    expect(stdout).toMatch(/^ *working : \d+ states inside$/m);
   });
 
   test('tells what it takes', async () => {

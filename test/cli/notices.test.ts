@@ -23,12 +23,12 @@ describe('a line about how the turn goes', () => {
     [
       { type: 'compaction.completed', reason: 'manual', ...tokens, removed: 14 },
       'quiet',
-      'Shortened: about 12000 → 3000 tokens, 14 messages left out.',
+      'Compacted: about 12000 → 3000 tokens, 14 messages left out.',
     ],
     [
       { type: 'compaction.completed', reason: 'threshold', ...tokens, removed: 0 },
       'quiet',
-      'Shortened: about 12000 → 3000 tokens, old outputs of tools left out.',
+      'Compacted: about 12000 → 3000 tokens, old outputs of tools left out.',
     ],
     [
       { type: 'compaction.failed', reason: 'manual', ...tokens, removed: 1, failure },

@@ -75,6 +75,7 @@ describe('turnchart paths', { timeout: 30_000 }, () => {
       attempts: 3,
       tools: 1,
       toolAttempts: 1,
+      toolErrors: 2,
       parallelTools: 4,
       retries: 0,
       turns: 1,
@@ -84,7 +85,7 @@ describe('turnchart paths', { timeout: 30_000 }, () => {
       String(value),
     ]);
     const [path] = readPaths((await paths(...words, '--json')).stdout);
-    expect(path?.bounds).toEqual(given);
+    expect(path?.bounds).toEqual({ ...given, features: [] });
   });
 
   test('gives the path that a recording went', async () => {
@@ -120,7 +121,10 @@ describe('turnchart paths', { timeout: 30_000 }, () => {
   });
 
   test.each<[words: readonly string[], problem: RegExp]>([
-    [['--machine', 'agent'], /^--machine agent: it is turn, toolCall, session\. See turnchart paths --help\.\n$/],
+    [
+      ['--machine', 'agent'],
+      /^--machine agent: it is turn, toolCall, session, compaction\. See turnchart paths --help\.\n$/,
+    ],
     [['--cover', 'all'], /^--cover all: it is smoke, transitions, edges\. See/],
     [['--steps', 'two'], /^--steps two: it is a whole number\. See/],
     [['--steps', '0'], /^`steps` must be a whole number from 1, not 0\.\n$/],

@@ -17,9 +17,11 @@ import {
 import { specification } from '../spec/specification.ts';
 import type { Mutant } from './operators.ts';
 
+const pausing: TurnPathsOptions = { features: ['pauses'], steps: 1, toolErrors: 1, attempts: 1 };
+
 /** What mutants are tried on: the machines as they are, in several bounds. */
 const bounds: Readonly<Record<PathSubjectName, readonly TurnPathsOptions[]>> = {
-  turn: [{}, { parallelTools: 1, steps: 1 }, { retries: 0, tools: 1 }],
+  turn: [{}, { parallelTools: 1, steps: 1 }, { retries: 0, toolErrors: 1, steps: 1 }, pausing],
   toolCall: [{}, { parallelTools: 1, tools: 3 }],
   session: [{ turns: 3 }],
   compaction: [{}],

@@ -108,9 +108,13 @@ export async function openChat({ approvesAll, ...options }: ChatOptions): Promis
 
   /** Takes what was typed as the answer to the question that is shown, if there is one and it is. */
   function answer(text: string): boolean {
-    const [question] = questions.all;
+    const question = screen.shownQuestion;
     const given = question && readAnswer(question, text);
     if (question === undefined || given === undefined) return false;
+    if (!questions.all.includes(question)) {
+      say('That was settled before the answer came.', 'problem');
+      return true;
+    }
     const admission = giveAnswer(conversation.session, question, given);
     if (!admission.accepted) say(admission.reason, 'problem');
     screen.update();

@@ -47,6 +47,7 @@ export class Screen {
   #ticker: NodeJS.Timeout | undefined;
   #nextDraw: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #shownQuestion: Question | undefined;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class Screen {
 
   get hasText(): boolean {
     return this.#editor.getText() !== '';
+  }
+
+  /** The question that whoever types has before him. */
+  get shownQuestion(): Question | undefined {
+    return this.#shownQuestion;
   }
 
   clearText(): void {
@@ -158,7 +164,9 @@ export class Screen {
       return theme.dim(`  ${label}: ${oneLine(text)}`);
     });
     const { isUnfolded } = this.#conversation;
-    const question = drawQuestion(questions(), Date.now(), { width, isUnfolded, theme });
+    const open = questions();
+    this.#shownQuestion = open[0];
+    const question = drawQuestion(open, Date.now(), { width, isUnfolded, theme });
     return [...wrapTextWithAnsi(line, width), ...messages, ...question].map((text) => clip(text, width));
   }
 }

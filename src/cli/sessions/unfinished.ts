@@ -72,6 +72,12 @@ function factsOf(turn: SessionSnapshot['turn'], tools: readonly AnyTool[]): read
       return ['the model had been asked and is asked anew'];
     case 'retrying':
       return ['the model was to be asked again and will be'];
+    case 'compacting':
+      return ['the conversation was being shortened and will be'];
+    case 'awaitingExtension':
+      return ['it waits for more steps'];
+    case 'awaitingResume':
+      return ['it waits for leave to spend more'];
     default:
       return fatesOf(turn.tools, tools);
   }
@@ -93,6 +99,12 @@ function fateOf(state: string, isIdempotent: boolean): string {
     case 'preparing':
     case 'queued':
       return 'had not started';
+    case 'awaitingApproval':
+      return 'waits for approval';
+    case 'awaitingResult':
+      return 'waits for a client to run it';
+    case 'delegating':
+      return 'goes on with its agent';
     case 'executing':
       return isIdempotent ? 'had started and is run again' : 'had started and is reported as interrupted';
     case 'retrying':

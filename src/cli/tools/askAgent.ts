@@ -8,6 +8,6 @@ export function askAgent(model: Model, tools: readonly AnyTool[]): AnyTool {
   return agentTool({
     name: 'ask_agent',
     description: 'A demonstration: another agent, which has the other tools and answers a question by itself.',
-    agent: createAgent({ name: 'helper', model, tools }),
+    agent: createAgent({ name: 'helper', model, tools, limits: { lastStep: 'ask' } }),
   });
 }

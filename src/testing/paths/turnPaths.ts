@@ -66,7 +66,8 @@ export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
     },
     simple(maxLength) {
       const paths = graphs.flatMap(({ graph, bounds }) => toPaths(simpleWays(graph, maxLength), bounds));
-      return [...new Map(paths.toReversed().map((path) => [JSON.stringify(path.steps), path])).values()].reverse();
+      const known = new Set<string>();
+      return paths.filter(({ steps }) => known.size < known.add(JSON.stringify(steps)).size);
     },
     to(state) {
       const isMeant = (node: GraphNode) => namesOf(node, machine).includes(state);

@@ -288,6 +288,24 @@ describe.concurrent('a question in the chat', { timeout }, () => {
     await chat.shows('a.txt is deleted.');
   });
 
+  test('is asked whether a turn goes on that has taken all its steps', async () => {
+    const policies = new URL('../../../src/machines/policies.ts', import.meta.url);
+    const one = `data:text/javascript,import{defaultLimits}from'${policies}';defaultLimits.maxSteps=1`;
+    await using chat = await openChat({ env: { NODE_OPTIONS: `--import=${one}` } });
+    chat.type(`what is 2+2?${keys.enter}`);
+    await chat.shows(
+      'awaitingExtension · waiting for you · N s\n1 step is taken. Go on for 1 more?\n  y · n (stops the turn)\n',
+    );
+    chat.type(`y${keys.enter}`);
+    await chat.shows('\nPaused: 1 step is taken.\n\nGoes on, until step 2.\n\n2+2 = 4.\n');
+    await chat.shows(idle);
+    chat.type(`what is 3+3?${keys.enter}`);
+    await chat.shows('Go on for 1 more?');
+    chat.type(`n${keys.enter}`);
+    await chat.shows('\ncancelled\n');
+    await chat.shows(idle);
+  });
+
   test('is open again where its process was killed', async () => {
     const files = folder('a.txt');
     const args = ['chat', '--session', 'trip'];

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { visibleWidth } from '@earendil-works/pi-tui';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { simulated } from '../../../src/adapters/simulated/index.ts';
+import { commandLineAgent } from '../../../src/cli/commandLineAgent.ts';
 import { replay } from '../../../src/cli/replay.ts';
 import { sessionsCommand } from '../../../src/cli/sessions/sessionsCommand.ts';
 import { sqliteStore } from '../../../src/durability/index.ts';
@@ -419,6 +421,38 @@ describe('turnchart sessions', { timeout }, () => {
 });
 
 describe('turnchart replay of a session', { timeout }, () => {
+  test('goes the same way after an approval, with a sub-agent, and where it was shortened', async () => {
+    mkdirSync(join(home, 'turnchart'));
+    for (const name of ['a.txt', 'b.txt']) writeFileSync(join(home, name), name);
+    const store = sqliteStore(join(home, 'turnchart', 'sessions.db'));
+    const model = simulated({ delayMs: 0 });
+    const agent = createAgent({ ...commandLineAgent({ model, isSimulated: true }, home), store });
+    const first = agent.session({ id: 'trip' });
+    first.on('tool.approvalRequested', ({ toolCallId }) => first.approve(toolCallId, { remember: 'session' }));
+    for (const question of ['delete a.txt', 'ask an agent what is 6*7?', 'what is 3+3?', 'what is 4+4?']) {
+      await first.send(question).result;
+    }
+    const rested = new Promise((resolve) => first.on('session.idle', resolve));
+    expect(first.compact()).toEqual({ accepted: true });
+    await rested;
+    await first.close();
+    const second = agent.session({ id: 'trip' });
+    expect((await second.send('delete b.txt').result).text).toBe('b.txt is deleted.');
+    await second.close();
+    await store.close();
+    const { code, stdout, stderr } = await play('trip');
+    expect(stderr).toMatch(/\nThe machines go the same way today: every effect is as it was\.\n$/);
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      'a.txt is deleted.',
+      'The agent says: 6*7 = 42.',
+      '3+3 = 6.',
+      '4+4 = 8.',
+      'b.txt is deleted.',
+    ]);
+    expect(stderr).toMatch(/^Compacted: /m);
+  });
+
   test('plays what is kept of it as it went, and compares it with the machines of today', async () => {
     const store = await keep({ trip: ['Where to go?', 'And then?'] });
     const { code, stdout, stderr } = await play('trip');

@@ -42,6 +42,21 @@ describe('what is said of an unfinished turn', () => {
       'pay (2 times) had not started, look was to be tried again and will be',
       { tools: calls(['pay', 'preparing'], ['look', 'retrying'], ['pay', 'queued']) },
     ],
+    [
+      'pay (2 times) waits for approval, look waits for a client to run it, look goes on with its agent',
+      {
+        state: 'awaitingAnswers',
+        tools: calls(
+          ['pay', 'awaitingApproval'],
+          ['look', 'awaitingResult'],
+          ['look', 'delegating'],
+          ['pay', 'awaitingApproval'],
+        ),
+      },
+    ],
+    ['the conversation was being shortened and will be', { state: 'compacting' }],
+    ['it waits for more steps', { state: 'awaitingExtension' }],
+    ['it waits for leave to spend more', { state: 'awaitingResume' }],
     ['gone had started and is reported as interrupted', { tools: calls(['gone', 'executing']) }],
   ])('%s', async (facts, turn) => {
     const unfinished = await findUnfinished(session(turn).session, tools, now);

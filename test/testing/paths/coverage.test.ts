@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createActor, createMachine } from 'xstate';
-import { toSvg } from '../../../src/inspection/index.ts';
+import { readChart, toSvg } from '../../../src/inspection/index.ts';
 import { sessionMachine } from '../../../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../../src/machines/turnMachine.ts';
@@ -40,21 +40,42 @@ describe('the smoke paths', () => {
 describe('pathCoverage()', () => {
   it('counts what a path comes by, which coverageTable() shows', async () => {
     expect(coverageTable({ machines: [of('toolCall', await coverageOfOneTool())] })).toMatchInlineSnapshot(`
-      "toolCall: 4 of 6 states, 3 of 9 transitions, 0 of 3 guards both ways
+      "toolCall: 4 of 10 states, 3 of 26 transitions, 0 of 7 guards both ways
           1     preparing
           1     queued
+        ✗ 0     awaitingApproval
+        ✗ 0     awaitingResult
           1     executing
+        ✗ 0     delegating
         ✗ 0     retrying
           1     completed
         ✗ 0     failed
+        ✗ 0     denied
         ✗ 1  0  preparing: done: prepareTool [isReady]
+        ✗ 0  0  preparing: done: prepareTool [isDenied]
         ✗ 0     preparing: done: prepareTool [else]
-          1     queued: tool.grant
+        ✗ 0     queued: tool.ask
+        ✗ 0  1  queued: tool.grant [isForAgent]
+          1     queued: tool.grant [else]
+        ✗ 0     queued: tool.request
+        ✗ 0     awaitingApproval: tool.approve
+        ✗ 0     awaitingApproval: tool.deny
+        ✗ 0     awaitingApproval: tool.expire
+        ✗ 0  0  awaitingResult: tool.resolve [couldNotRun]
+        ✗ 0     awaitingResult: tool.resolve [else]
         ✗ 0     executing: tool.tell
         ✗ 0     executing: tool.reported
         ✗ 0  1  executing: done: executeTool [canRunAgain]
         ✗ 1  0  executing: done: executeTool [isDone]
         ✗ 0     executing: done: executeTool [else]
+        ✗ 0     delegating: tool.tell
+        ✗ 0     delegating: tool.forward
+        ✗ 0     delegating: agent.waits
+        ✗ 0     delegating: agent.goesOn
+        ✗ 0     delegating: agent.emitted
+        ✗ 0  0  delegating: done: agent [hasAgentAnswered]
+        ✗ 0     delegating: done: agent [else]
+        ✗ 0     delegating: error: agent
         ✗ 0     retrying: after retryDelay
       "
     `);
@@ -156,7 +177,7 @@ describe('coverageHighlight()', () => {
     expect(state('executing')?.attributes.class).toContain(' covered');
     expect(state('executing')?.text).toContain('executing 1×');
     expect(state('failed')?.attributes.class).toContain('uncovered');
-    expect(Object.keys(highlight.transitions)).toHaveLength(9);
+    expect(Object.keys(highlight.transitions)).toHaveLength(readChart(toolCallMachine).transitions.length);
   });
 
   it('is asked for a machine that the coverage has', () => {
