@@ -26,7 +26,7 @@ import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
 import { hostOptions, type SessionSetup } from './sessionSetup.ts';
-import { allTurns, findToolCall, type SessionSnapshot, snapshotOf } from './snapshot.ts';
+import { allTurns, findToolCalls, type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
 export interface SendOptions<TSchema extends Schema | undefined = Schema | undefined> {
@@ -424,7 +424,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   /** The call that owns the answer is asked whether it waits for one. */
   #answer(toolCallId: string, state: string, command: Command): Admission {
-    const tool = findToolCall(this.snapshot.turn, toolCallId);
+    const tools = findToolCalls(this.snapshot.turn, toolCallId);
+    const tool = tools.find((call) => call.state === state) ?? tools[0];
     if (tool === undefined) return refuse(`There is no tool call "${toolCallId}" in the running turn.`);
     if (tool.state !== state) {
       const what = state === 'awaitingApproval' ? 'is not waiting for approval' : 'is not waiting for a result';

@@ -44,13 +44,9 @@ export function snapshotOf(host: Host): SessionSnapshot {
   return { status: 'inTurn', queued: waiting - 1, turn: turnSnapshot(turn, current.turnId) };
 }
 
-/** A tool call of a turn, or of the turn of a sub-agent inside of it. */
-export function findToolCall(turn: TurnSnapshot | undefined, toolCallId: string): ToolCallSnapshot | undefined {
-  for (const tool of turn?.tools ?? []) {
-    const found = tool.toolCallId === toolCallId ? tool : findToolCall(tool.agent, toolCallId);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** The tool calls of that id: of the turn, and of the turns of sub-agents inside of it. */
+export function findToolCalls(turn: TurnSnapshot | undefined, toolCallId: string): readonly ToolCallSnapshot[] {
+  return allTurns(turn).flatMap(({ tools }) => tools.filter((tool) => tool.toolCallId === toolCallId));
 }
 
 /** The turns of a session at this moment: its own, and those of sub-agents inside of it. */

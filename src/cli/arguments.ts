@@ -32,7 +32,7 @@ export interface RunCommand {
   /** `run` was said: then a question is wanted, and neither chat nor demo. */
   readonly isExplicit: boolean;
   readonly json: boolean;
-  /** `simulated`, or `provider/model`. */
+  /** `auto`, `simulated`, or `provider/model`. */
   readonly model: string;
   /** The file that the session is recorded into. */
   readonly record?: string;
@@ -88,7 +88,7 @@ Whether a tool may run that needs approval, and whether a turn goes on that has 
 or on standard error where standard input is a terminal. Where nobody can be asked the answer is no.
 
 Options:
-  --model <name>    who answers, in run and chat; simulated unless said otherwise:
+  --model <name>    who answers, in run and chat; auto unless said otherwise:
 ${explainModels().replace(/^/gm, ' '.repeat(22)).trimEnd()}
   --session <name>  keeps run or chat under that name, and goes on with it the next time
   --store <file>    where sessions are kept (default: ~/.turnchart/sessions.db, or in $XDG_DATA_HOME)
@@ -183,7 +183,7 @@ function toReplay(files: readonly string[], { speed = '1', json = false, store }
   return { type: 'replay', file, speed: factor, json, ...(store !== undefined && { store }) };
 }
 
-function sessionOptions({ model = 'simulated', yes = false, record, session, store }: Values): SessionOptions {
+function sessionOptions({ model = 'auto', yes = false, record, session, store }: Values): SessionOptions {
   return { model, approvesAll: yes, ...defined({ record, session, store }) };
 }
 

@@ -7,10 +7,14 @@ import { commandLineTools } from './tools/commandLineTools.ts';
 export const agentName = 'turnchart';
 
 /** What agents of the command line are made of, wherever they are: what one has begun, another goes on with. */
-export function commandLineAgent({ model, isSimulated }: Pick<ChosenModel, 'model' | 'isSimulated'>, root: string) {
+export function commandLineAgent(
+  { model, isSimulated, pricing }: Pick<ChosenModel, 'model' | 'isSimulated' | 'pricing'>,
+  root: string,
+) {
   const tools = commandLineTools({ root, localModel: isSimulated ? model : undefined });
   // somebody is asked, and where that cannot be, the answer is no
-  return { name: agentName, model, tools, limits: { lastStep: 'ask' } } as const;
+  const options = { name: agentName, model, tools, limits: { lastStep: 'ask' } } as const;
+  return { ...options, ...(pricing !== undefined && { pricing }) };
 }
 
 /** The machines of its sessions, those of its sub-agents included, to go the same way again. Nothing runs in them. */

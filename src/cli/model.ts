@@ -2,6 +2,7 @@ import { findPackageJSON } from 'node:module';
 import { simulated } from '../adapters/simulated/index.ts';
 import type { Model } from '../model.ts';
 import { redactText } from '../redact.ts';
+import type { Pricing } from '../services/callModel.ts';
 
 /** The model that a name on the command line means. */
 export interface ChosenModel {
@@ -11,6 +12,8 @@ export interface ChosenModel {
   readonly isSimulated: boolean;
   /** Who answers, in a line. */
   readonly notice: string;
+  /** What it costs, where the package that knows is installed. */
+  readonly pricing?: Pricing;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,6 +38,8 @@ interface Provider {
   };
   make(modelId: string, env: Environment): Promise<Model>;
 }
+
+type Remote = NonNullable<Provider['remote']>;
 
 const providers: readonly Provider[] = [
   {
@@ -89,20 +94,37 @@ const providers: readonly Provider[] = [
   },
 ];
 
+/** The name that leaves the choice to the keys in the environment. */
+const automatic = 'auto';
+
 /**
- * The model of a name: `simulated`, or `provider/model`. Keys and addresses come from the environment. A provider is
- * used only where it is named: a key that lies around sends nothing anywhere.
+ * The model of a name: `auto`, `simulated`, or `provider/model`. Keys and addresses come from the environment; `auto` is
+ * the first provider whose key is set and whose package is there, and the simulated model where there is none.
  */
 export async function chooseModel(name: string, env: Environment): Promise<ChosenModel | { readonly problem: string }> {
+  if (name !== automatic) return chooseByName(name, env);
+  const ready = providers.find(({ remote }) => remote !== undefined && isReady(remote, env));
+  if (ready?.remote === undefined) return chooseByName('simulated', env);
+  const { exampleModel } = ready.remote;
+  const chosen = await chooseByName(`${ready.name}/${exampleModel}`, env);
+  if ('problem' in chosen) return chosen;
+  const notice = `${keyOf(ready.remote, env)} is set: ${chosen.notice} --model simulated sends nothing anywhere.`;
+  return { ...chosen, notice };
+}
+
+async function chooseByName(name: string, env: Environment): Promise<ChosenModel | { readonly problem: string }> {
   const [providerName, ...rest] = name.split('/');
   const modelId = rest.join('/');
   const provider = providers.find((candidate) => candidate.name === providerName);
   if (provider === undefined || (provider.remote === undefined) !== (rest.length === 0) || name.endsWith('/')) {
-    return { problem: `there is ${providers.map(namePattern).join(', ')}, as in ${exampleName()}.` };
+    return { problem: `there is ${automatic}, ${providers.map(namePattern).join(', ')}, as in ${exampleName()}.` };
   }
   try {
     const model = await provider.make(modelId, env);
-    return { name, model, isSimulated: provider.remote === undefined, notice: introduce(provider, modelId, env) };
+    const chosen = { name, isSimulated: provider.remote === undefined, notice: introduce(provider, modelId, env) };
+    if (chosen.isSimulated || !isInstalled('@pydantic/genai-prices')) return { ...chosen, model };
+    const { genaiPrices } = await import('../adapters/prices.ts');
+    return { ...chosen, model, pricing: genaiPrices() };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') {
       const missing = provider.remote?.package;
@@ -110,6 +132,15 @@ export async function chooseModel(name: string, env: Environment): Promise<Chose
     }
     return { problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function isReady(remote: Remote, env: Environment): boolean {
+  return Boolean(env[keyOf(remote, env)]) && isInstalled(remote.package);
+}
+
+/** The variable that holds the key, or should. */
+function keyOf({ key, otherKey }: Remote, env: Environment): string {
+  return otherKey !== undefined && env[otherKey] ? otherKey : key;
 }
 
 function introduce({ remote }: Provider, modelId: string, env: Environment): string {
@@ -132,7 +163,7 @@ export function listModels(env: Environment): string {
     providers.map((provider) => {
       const { remote, description } = provider;
       if (remote === undefined) return [namePattern(provider), 'ready', description];
-      const key = remote.otherKey !== undefined && env[remote.otherKey] ? remote.otherKey : remote.key;
+      const key = keyOf(remote, env);
       const hasKey = Boolean(env[key]);
       const hasPackage = isInstalled(remote.package);
       const missing = [
@@ -151,7 +182,15 @@ export function listModels(env: Environment): string {
 
 /** What can be chosen, as `--help` explains it: a row for each provider. */
 export function explainModels(): string {
-  return table(providers.map((provider) => [namePattern(provider), provider.description]));
+  return table([
+    [automatic, 'the first of these whose key is set, in this order; the simulated one where none is'],
+    ...providers.filter(({ remote }) => remote !== undefined).map(explained),
+    ...providers.filter(({ remote }) => remote === undefined).map(explained),
+  ]);
+}
+
+function explained(provider: Provider): readonly string[] {
+  return [namePattern(provider), provider.description];
 }
 
 /** Names that can be chosen or begun with. */
@@ -168,7 +207,7 @@ function exampleName(): string {
   return provider?.remote === undefined ? '' : `${provider.name}/${provider.remote.exampleModel}`;
 }
 
-function addressOf({ address }: NonNullable<Provider['remote']>, env: Environment): string {
+function addressOf({ address }: Remote, env: Environment): string {
   return redactText(env[address.variable] || address.default);
 }
 

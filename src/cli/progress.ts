@@ -8,7 +8,7 @@ import {
 } from '../events.ts';
 import type { Failure } from '../failure.ts';
 import type { ToolOutput } from '../messages.ts';
-import { findToolCall, type SessionSnapshot, type TurnSnapshot } from '../snapshot.ts';
+import { findToolCalls, type SessionSnapshot, type TurnSnapshot } from '../snapshot.ts';
 import { innerEvent } from './innerEvent.ts';
 import { noticeOf } from './notices.ts';
 import { inputInWords } from './questions.ts';
@@ -52,7 +52,7 @@ export class ProgressWriter {
     const line = isTerminal(event) ? undefined : describe(event);
     if (line !== undefined) this.#terminal.note(`${margin}${line.text}`, line.style);
     this.#showState(
-      calls.reduce<TurnSnapshot | undefined>((outer, id) => findToolCall(outer, id)?.agent, turn),
+      calls.reduce<TurnSnapshot | undefined>((outer, id) => findToolCalls(outer, id)[0]?.agent, turn),
       margin,
     );
   }

@@ -2,12 +2,12 @@ import { createInterface, type Interface } from 'node:readline';
 import { type TurnEvent, toWireEvent } from '../events.ts';
 import { createAgent } from '../index.ts';
 import { textOf } from '../messages.ts';
-import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { Turn } from '../turn.ts';
 import { AnswerWriter } from './answerWriter.ts';
 import { Asker, nobody } from './asker.ts';
 import { commandLineAgent } from './commandLineAgent.ts';
+import type { ChosenModel } from './model.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import type { RecordingFile } from './recordFile.ts';
 import { introduceSession, type KeptSession } from './sessions/keptSession.ts';
@@ -18,7 +18,7 @@ import type { Terminal } from './terminal.ts';
 /** Exit codes of the command line. */
 export const exitCodes = { completed: 0, failed: 1, wrongArguments: 2, cancelled: 130 } as const;
 
-export interface RunTurnOptions {
+export interface RunTurnOptions extends ChosenModel {
   readonly question: string;
   /** Prints events as JSON lines instead of the answer. */
   readonly json: boolean;
@@ -27,10 +27,6 @@ export interface RunTurnOptions {
   readonly terminal: Terminal;
   /** Aborts when nobody reads the output any more. */
   readonly outputClosed: AbortSignal;
-  readonly model: Model;
-  readonly isSimulated: boolean;
-  /** Who answers, in a line. */
-  readonly notice: string;
   /** What the session is recorded into. */
   readonly recording?: RecordingFile | undefined;
   /** Where the session is kept, and goes on from. @default nowhere */
@@ -43,9 +39,9 @@ export interface RunTurnOptions {
  * @throws StoreError where the session cannot be gone on with: another process has it, say
  */
 export async function runTurn({ question, json, terminal, outputClosed, ...given }: RunTurnOptions): Promise<number> {
-  const { approvesAll, model, isSimulated, notice, recording, kept } = given;
+  const { approvesAll, notice, recording, kept } = given;
   let turn: Turn | undefined;
-  const options = commandLineAgent({ model, isSimulated }, process.cwd());
+  const options = commandLineAgent(given, process.cwd());
   const agent = createAgent({ ...options, ...(kept !== undefined && { store: kept.store }) });
   const session = agent.session(kept === undefined ? {} : { id: kept.name, resume: 'manual' });
   if (json) session.on('*', (event) => terminal.write(`${JSON.stringify(toWireEvent(event))}\n`));

@@ -133,7 +133,7 @@ export const toolActions = modelActions.extend({
       enqueue.assign({ calls: changeCall(context.calls, index, { used }) });
     }),
     passToAgents: enqueueActions(({ context, enqueue }, event: ToolForward['event']) => {
-      if ('toolCallId' in event && context.calls.some(({ call }) => call.toolCallId === event.toolCallId)) return;
+      if ('toolCallId' in event && indexOf(context, event.toolCallId, waitFor[event.type]) !== -1) return;
       for (const [index, { state }] of context.calls.entries()) {
         if (state === 'executing' || state === 'awaitingAgent') {
           enqueue.sendTo(toolActorId(index), { type: 'tool.forward', event });
@@ -252,3 +252,10 @@ function withAgentUsage({ totals, current }: TurnContext, usage: Usage, cost: nu
 }
 
 const clientStates: ReadonlySet<CallRecord['state']> = new Set(['settled', 'clientSide', 'awaitingResult']);
+
+/** What a call of the turn itself waits for that is answered like that. */
+const waitFor = {
+  'turn.approve': 'awaitingApproval',
+  'turn.deny': 'awaitingApproval',
+  'turn.resolveTool': 'awaitingResult',
+} as const;

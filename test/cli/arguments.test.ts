@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Command, readArguments } from '../../src/cli/arguments.ts';
 
-const run = { type: 'run', isExplicit: false, json: false, model: 'simulated', approvesAll: false } as const;
-const chat = { type: 'chat', model: 'simulated', approvesAll: false } as const;
+const run = { type: 'run', isExplicit: false, json: false, model: 'auto', approvesAll: false } as const;
+const chat = { type: 'chat', model: 'auto', approvesAll: false } as const;
 const replay = { type: 'replay', file: 'a.jsonl', speed: 1, json: false } as const;
 
 describe('the arguments', () => {

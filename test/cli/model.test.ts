@@ -38,8 +38,19 @@ describe('a model that is chosen by its name', () => {
     '/',
   ])('%j is none, and what could be chosen is said', async (name) => {
     expect(await chooseModel(name, { OPENAI_API_KEY: key })).toEqual({
-      problem: expect.stringMatching(/^there is simulated, openai\/<model>, .*google\/<model>, as in openai\/gpt-5\.$/),
+      problem: expect.stringMatching(/^there is auto, simulated, openai\/<model>, .*google\/<model>, as in openai\/gpt-5\.$/),
     });
+  });
+
+  test('is the first one whose key is set, where the choice is left to the keys', async () => {
+    expect(await chooseModel('auto', { ANTHROPIC_API_KEY: key, GEMINI_API_KEY: key })).toMatchObject({
+      name: 'anthropic/claude-sonnet-5-5',
+      model: { provider: 'anthropic' },
+      notice:
+        'ANTHROPIC_API_KEY is set: claude-sonnet-5-5 answers, at api.anthropic.com. --model simulated sends nothing anywhere.',
+    });
+    expect(await chooseModel('auto', { GOOGLE_API_KEY: key })).toMatchObject({ name: 'google/gemini-2.5-flash' });
+    expect(await chooseModel('auto', { OPENAI_API_KEY: '' })).toMatchObject({ name: 'simulated' });
   });
 
   test('of Google has either of its keys', async () => {

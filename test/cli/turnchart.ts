@@ -11,10 +11,10 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** The command line as a process of its own, its streams all pipes. */
 /** What of the environment would change what is tested. */
 const settings = /^(?:(?:FORCE|NO)_COLOR|(?:OPENAI|ANTHROPIC|GEMINI|GOOGLE)_.*)$/;
 
+/** The command line as a process of its own, its streams all pipes. */
 export class Turnchart {
   readonly process: ChildProcessByStdio<Writable, Readable, Readable>;
   stdout = '';

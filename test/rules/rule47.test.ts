@@ -115,6 +115,18 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
     expect(session.approve('inner_1')).toMatchObject({ accepted: false });
   });
 
+  it('is asked by the id of its call, also where the call around it has the same', async () => {
+    const clock = new SimulatedClock();
+    const erase = tool('erase', () => 'erased', { approval: true });
+    const call = { calls: [{ name: 'erase', id: 'call_1' }] };
+    const inner = createAgent({ model: scriptedModel([call, 'Erased.']), tools: [erase] });
+    const session = createAgent({ model: scriptedModel([ask(), 'Done.']), tools: [research(inner)], clock }).session();
+    const turn = session.send('go');
+    await clock.advance(0);
+    expect(session.approve('call_1')).toEqual({ accepted: true });
+    expect(await turn.outcome).toMatchObject({ status: 'completed' });
+  });
+
   it('stops the clocks of all turns around it while people are waited for', async () => {
     const clock = new SimulatedClock();
     const erase = tool('erase', () => 'erased', { approval: true });

@@ -50,22 +50,17 @@ export const featureOracles: readonly Oracle[] = [
   },
   {
     name: 'what a guardrail denies is in no conversation',
-    check({ path, index, event, before, after }) {
+    check({ event, before, after }) {
       if (event === 'answer is denied') {
         const added = after.messages.slice(before.messages.length).find(({ role, ...message }) => {
           return role === 'assistant' && !('cause' in message);
         });
         return added === undefined ? undefined : `${added.id} was added.`;
       }
-      if (event !== 'input is denied') return undefined;
-      const lastPassed = path.steps.slice(0, index).findLastIndex((step) => step.event.startsWith('step is prepared'));
-      const said = path.steps.slice(lastPassed + 1, index).filter((step) => step.event === 'user steers').length;
-      const gone = before.messages.length - after.messages.length;
-      // its step took what was said before it began
-      const least = lastPassed === -1 ? 1 : 0;
-      return gone >= least && gone <= least + said + before.messages.length
-        ? undefined
-        : `${gone} messages were taken out of the conversation.`;
+      const last = before.messages.at(-1);
+      // what is wrong with an answer is the engine's own word
+      if (event !== 'input is denied' || last?.role !== 'user' || last.cause === 'output_hint') return undefined;
+      return after.messages.some(({ id }) => id === last.id) ? `${last.id} stays.` : undefined;
     },
   },
   {

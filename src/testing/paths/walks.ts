@@ -69,7 +69,7 @@ const plans: Readonly<Record<PathSubjectName, readonly Plan[]>> = {
   session: [
     { features: [], most: {} },
     { features: ['approvals', 'clients', 'pauses'], most: { turns: 1, steps: 1, tools: 1 } },
-    { features: ['compaction'], most: { steps: 1 }, model: ['model answers'] },
+    { features: ['compaction'], most: { turns: 2, steps: 1 }, model: ['model answers'] },
   ],
   compaction: [{ features: ['compaction'], most: { attempts: 1, tools: 1, toolAttempts: 1, turns: 1 } }],
 };

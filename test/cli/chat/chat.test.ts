@@ -356,7 +356,7 @@ describe.concurrent('commands of the chat', { timeout }, () => {
     await chat.shows('gpt-5 answers, at api.openai.com.');
     await chat.shows('openai/gpt-5 · /help');
     chat.type(`/model gpt${keys.enter}`);
-    await chat.shows('/model gpt: there is simulated, openai/<model>, ');
+    await chat.shows('/model gpt: there is auto, simulated, openai/<model>, ');
     chat.type(`/model simulated${keys.enter}`);
     await chat.shows(idle);
     chat.type(`/save both.json${keys.enter}`);
