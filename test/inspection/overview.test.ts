@@ -1,7 +1,7 @@
 import { readChart } from 'turnchart/inspection';
 import { machineSubject, runPath, turnPaths } from 'turnchart/testing/paths';
 import { describe, expect, test } from 'vitest';
-import type { AnyActor, AnyActorRef, InspectionEvent } from 'xstate';
+import type { ActorRefLike, AnyActor, AnyActorRef, InspectionEvent } from 'xstate';
 import { flows, machines, overviewMermaid, overviewSvg, senders } from '../../tools/overview.ts';
 import { all, readSvg } from './readSvg.ts';
 
@@ -87,8 +87,9 @@ function hearing(hear: (from: string | undefined, to: string | undefined, says: 
   };
 }
 
-function speakerOf(ref: AnyActorRef | undefined): string | undefined {
-  if (ref === undefined) return undefined;
+function speakerOf(like: ActorRefLike | undefined): string | undefined {
+  if (like === undefined) return undefined;
+  const ref = like as AnyActorRef;
   if (ref._parent === undefined) return (ref as AnyActor).logic.id;
   return ref.id.startsWith('tool.') ? 'toolCall' : ref.id;
 }

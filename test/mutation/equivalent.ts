@@ -12,8 +12,36 @@ export const equivalent: Readonly<Record<string, string>> = {
     'One of them has nothing to do: there are calls only once an answer is whole, and keepAnswer empties the partial text as it takes the calls.',
   'toolCall.executing on executeTool is done if canRunAgain: is tried after the next':
     'canRunAgain holds only for outputs of type `failed`, and isDone, the next one, only for those of type `settled`.',
+  'toolCall.preparing on prepareTool is done if isReady: is tried after the next':
+    'isReady holds only for outputs of type `ready`, and isDenied, the next one, only for those of type `refused`.',
+  'toolCall.preparing on prepareTool is done if isReady: reportGuards comes after keepReady':
+    'What is sent is made of the event alone, and keepReady reads nothing of the turn.',
+  'toolCall.preparing on prepareTool is done if isReady: keepReady comes after reportPrepared':
+    'What is sent is made of the event and the place of the call, which keepReady does not change.',
+  'toolCall.preparing on prepareTool is done if isDenied: reportGuards comes after keepRefusal':
+    'What is sent is made of the event alone, and keepRefusal reads nothing of the turn.',
+  'toolCall.preparing on prepareTool is done: reportGuards comes after keepRefusal':
+    'What is sent is made of the event alone, and keepRefusal reads nothing of the turn.',
+  'compaction.masking on always if isMaskingEnough: is tried after the next':
+    'It leads to the same state, with the same action, as isNothingRemoved does.',
+  'compaction.masking on always if isMaskingEnough: leads to compaction.trimmed':
+    'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
+  'compaction.masking on always if isNothingRemoved: leads to compaction.trimmed':
+    'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
+  'compaction.summarizing on summarize is done if hasSummary: leads to compaction.trimmed':
+    'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
+  'compaction.summarizing on summarize is done: leads to compaction.done':
+    'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
   'session.inTurn.running on session.steer: keepSteering comes after passSteering':
     'What is sent is delivered when all actions have been resolved. The message is made of the event alone, and keepSteering reads nothing of the turn.',
   'session.inTurn.running on session.close: cancelAll comes after cancelTurn':
     'What is sent is delivered when all actions have been resolved. The message is made of the event alone, and cancelAll reads nothing of the turn.',
+};
+
+/** Mutants that make a difference in turns only which no path has, each with what such a turn would be. */
+export const unreached: Readonly<Record<string, string>> = {
+  'turn.working.choosing on always if isOutOfSteps: is tried after the next':
+    'A turn whose steps are spent as well as its soft cost, and that does not ask for more steps: on paths both are asked for, or none.',
+  'turn.working.beginning on always if cannotAffordStep: is tried after the next':
+    'A turn that is over its budget, and whose conversation is too long at the same time: on paths no summary is followed by another one.',
 };

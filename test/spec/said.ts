@@ -231,7 +231,8 @@ function saidOfToolEnd(step: Step, { number, happening }: ToolTold): readonly Sa
     const retryAt = firstAt + is.at + delayMs;
     return [{ type: 'tool.retrying', ...names, step: is.turn.steps, attempt, maxAttempts, delayMs, retryAt }];
   }
-  const end = endOfTool(names, happening);
+  const thrown: Said = { type: 'tool.failed', ...names, failure: { message: 'The runner threw.' } };
+  const end = isBroken(step) ? [thrown] : endOfTool(names, happening);
   if (!isUsingTools(after)) return [...end, ...finishedStep(step), ...saidOfNext(step)];
   // while something is prepared, nobody is asked
   const asked = before.state.tools[number - 1] === 'preparing' ? askedTools(step) : [];
@@ -248,6 +249,8 @@ function endOfTool(names: ReturnType<typeof toolName>, happening: string): reado
       return [{ type: 'tool.completed', ...names, retry: undefined }];
     case 'asks to be called again':
       return [{ type: 'tool.completed', ...names, retry: true }];
+    case 'is refused':
+      return [guarded('tool', 'logged'), { type: 'tool.failed', ...names, failure: { type: 'tool' } }];
     case 'is denied by a guardrail':
       return [guarded('tool', 'denied'), denied];
     case 'is denied':

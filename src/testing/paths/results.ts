@@ -173,7 +173,13 @@ export function preparation(happening: ToolHappening): EffectResult<PrepareToolO
     case 'is for an agent':
       return { value: { ...ready, agent: { name: 'other', prompt: 'Do it.' } } };
     case 'is refused':
-      return { value: { type: 'refused', outcome: failed('There is no such tool.') } };
+      return {
+        value: {
+          type: 'refused',
+          outcome: failed('Its input does not fit.'),
+          reports: [reported('tool', 'logged')],
+        },
+      };
     case 'is denied by a guardrail':
       return { value: { type: 'refused', outcome: denied, reports: [reported('tool', 'denied')] } };
     case 'breaks':

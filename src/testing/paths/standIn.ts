@@ -52,7 +52,8 @@ const agentTurn: AnyActorLogic = {
       return next;
     }
     const { value, error } = next.output;
-    return error === undefined ? { ...next, output: value } : { ...next, status: 'error', error, output: undefined };
+    if (error === undefined) return { ...next, output: value };
+    return { ...next, status: 'error', error: new Error(error.message), output: undefined };
   },
 };
 

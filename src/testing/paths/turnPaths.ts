@@ -67,7 +67,7 @@ export function turnPaths(options: TurnPathsOptions = {}): TurnPaths {
     simple(maxLength) {
       const paths = graphs.flatMap(({ graph, bounds }) => toPaths(simpleWays(graph, maxLength), bounds));
       const known = new Set<string>();
-      return paths.filter(({ steps }) => known.size < known.add(JSON.stringify(steps)).size);
+      return paths.filter(({ name }) => known.size < known.add(name).size);
     },
     to(state) {
       const isMeant = (node: GraphNode) => namesOf(node, machine).includes(state);

@@ -8,8 +8,8 @@ vi.setConfig({ testTimeout: 60_000 });
 describe('describePaths()', () => {
   it('makes a suite with a test for each path', async () => {
     const { title, tests } = collect({ machine: 'toolCall' });
-    expect(title).toBe('smoke paths of the toolCall: 5');
-    expect(tests).toHaveLength(5);
+    expect(title).toBe('smoke paths of the toolCall: 16');
+    expect(tests).toHaveLength(16);
     expect(tests[0]?.sentence).toMatch(/^gets to \w+: turn starts, model asks for 2 tools, /);
     for (const { run } of tests) await run();
   });

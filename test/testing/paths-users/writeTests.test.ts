@@ -24,9 +24,11 @@ describe('writeTests()', () => {
           attempts: 2,
           tools: 2,
           toolAttempts: 2,
+          toolErrors: 3,
           parallelTools: 8,
           retries: 1,
           turns: 2,
+          features: [],
         },
       } as const;
 
