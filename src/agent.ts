@@ -144,6 +144,10 @@ export interface EventsOptions {
 /** What sessions share: model, instructions, tools, limits. */
 export interface Agent<TContext = unknown, TOutput = undefined> {
   readonly name: string;
+  /** What its sessions read the time from. */
+  readonly clock: Clock;
+  /** Where its sessions are kept beyond this process, if anywhere. */
+  readonly store: Store | undefined;
   /**
    * One turn in a session of its own.
    *
@@ -204,6 +208,8 @@ export function createAgent<
 
 class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   readonly name: string;
+  readonly clock: Clock;
+  readonly store: Store | undefined;
   readonly #setup: SessionSetup;
   readonly #keeper: Keeper | undefined;
   readonly #busy = new Set<{ close(): Promise<void> }>();
@@ -212,6 +218,8 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   constructor(options: AgentOptions<readonly AnyTool[], Schema | undefined>) {
     const { name = 'agent', clock = systemClock } = options;
     this.name = name;
+    this.clock = clock;
+    this.store = options.store;
     this.#keeper = options.store && new Keeper(options.store);
     const outputs: OutputSchemas = new Map();
     const { turn, ...session } = assembleSession(options, outputs);

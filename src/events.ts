@@ -440,7 +440,10 @@ export function isTerminal(event: TurnEvent): event is Stamped<TurnCompleted | T
   return terminalTypes.has(event.type);
 }
 
-/** An event as it travels: SSE, JSON lines and recordings. `data` keeps the payload's own camelCase fields. */
+/**
+ * An event as it travels: over HTTP and as JSON lines. `data` keeps the payload's own camelCase fields; that of
+ * `turn.failed` also has `error: { type, message, cause? }`, whose `type` is the failure's `code`.
+ */
 export interface WireEvent {
   /** `seq`, or `seq.n` for ephemeral events; unique in the session. */
   readonly id: string;
@@ -463,8 +466,19 @@ export function toWireEvent(event: TurnEvent): WireEvent {
     ...(turnId !== undefined && { turn_id: turnId }),
     seq,
     ts: at,
-    data: { agent, ...payload },
+    data: { agent, ...payload, ...(event.type === 'turn.failed' && { error: toWireError(event.failure) }) },
   };
+}
+
+/** Why a turn failed, as short as applications need it; `type` is what they branch on. */
+export interface WireError {
+  readonly type: string;
+  readonly message: string;
+  readonly cause?: Json;
+}
+
+function toWireError({ code, message, cause }: Failure): WireError {
+  return { type: code, message, ...(cause !== undefined && { cause }) };
 }
 
 // ------------------------------------------------------------------------------------- into the machines: the session

@@ -106,8 +106,18 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
     rule: 'testing imports all of the above, no host and no cli',
   },
+  httpProtocol: {
+    files: /^hosts\/http\/protocol\.ts$/,
+    mayImport: ['words'],
+    rule: 'what HTTP hosts and their clients say to each other imports words',
+  },
+  httpClient: {
+    files: /^hosts\/http\/client\//,
+    mayImport: ['words', 'httpProtocol'],
+    rule: 'the client of HTTP hosts imports words, and what it says to them',
+  },
   hosts: {
-    files: /^hosts\//,
+    files: /^hosts\/(?!http\/(client\/|protocol\.ts$))/,
     mayImport: [
       'words',
       'effects',
@@ -119,6 +129,8 @@ const rooms: Readonly<Record<string, Room>> = {
       'agent',
       'durability',
       'inspection',
+      'httpProtocol',
+      'httpClient',
       'cli',
     ],
     rule: 'hosts import anything but testing',
@@ -136,6 +148,8 @@ const rooms: Readonly<Record<string, Room>> = {
       'agent',
       'durability',
       'inspection',
+      'httpProtocol',
+      'httpClient',
       'hosts',
       'paths',
     ],
@@ -165,8 +179,14 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
     broken: ({ specifier }, { file }) => packageOf(specifier) === 'xstate' && !xstateUsers.test(file),
   },
   {
-    rule: 'zod is imported at run time only by the cli',
-    broken: ({ specifier, typeOnly }, { room }) => packageOf(specifier) === 'zod' && !typeOnly && room !== 'cli',
+    rule: 'zod is imported at run time only by hosts and the cli',
+    broken: ({ specifier, typeOnly }, { room }) =>
+      packageOf(specifier) === 'zod' && !typeOnly && room !== 'cli' && room !== 'hosts',
+  },
+  {
+    rule: 'the client of HTTP hosts imports no package but eventsource-parser, and nothing of Node',
+    broken: ({ specifier }, { room }) =>
+      (room === 'httpClient' || room === 'httpProtocol') && packageOf(specifier) !== 'eventsource-parser',
   },
   {
     rule: 'provider SDKs are imported only by adapters',
@@ -233,6 +253,9 @@ describe('the checker of imports', () => {
     ['inspection/charts.ts', `import type { Agent } from '../agent.ts';`, rule('inspection')],
     ['testing/paths.ts', `import { serve } from '../hosts/http/index.ts';`, rule('testing')],
     ['hosts/http/index.ts', `import { paths } from '../../testing/paths.ts';`, rule('hosts')],
+    ['hosts/http/protocol.ts', `import type { SessionSnapshot } from '../../snapshot.ts';`, rule('httpProtocol')],
+    ['hosts/http/client/index.ts', `import { httpApp } from '../httpApp.ts';`, rule('httpClient')],
+    ['hosts/http/client/index.ts', `import { once } from 'node:events';`, packageRule('the client of HTTP')],
     ['cli/main.ts', `import(\`../testing/index.ts\`);`, rule('cli')],
     ['agent.ts', `import OpenAI from 'openai';`, packageRule('the core imports')],
     ['session.ts', `import { readFile } from 'node:fs/promises';`, packageRule('the core imports')],

@@ -1,0 +1,30 @@
+import { type InvalidField, type Problem, type ProblemCode, problemKinds } from './protocol.ts';
+
+/** Thrown where a request is refused; the app answers with it. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly problem: Problem;
+
+  constructor(code: ProblemCode, detail: string, errors?: readonly InvalidField[]) {
+    super(detail);
+    const { title, status } = problemKinds[code];
+    this.problem = {
+      type: `urn:turnchart:problem:${code}`,
+      title,
+      status,
+      detail,
+      code,
+      ...(errors !== undefined && { errors }),
+    };
+  }
+}
+
+/** After how many seconds a request may be tried again that was one too many. */
+const retryAfterSeconds = 1;
+
+export function problemResponse({ problem }: ProblemError): Response {
+  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  if (problem.status === 429) headers.set('retry-after', `${retryAfterSeconds}`);
+  if (problem.status === 401) headers.set('www-authenticate', 'Bearer');
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}

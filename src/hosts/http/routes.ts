@@ -1,0 +1,174 @@
+import { findToolCall } from '../../snapshot.ts';
+import type { Admission } from '../../turn.ts';
+import { listEvents, streamEvents } from './events.ts';
+import type { LiveSession } from './liveSession.ts';
+import { type Answer, type Route, route, sessionRoute } from './operation.ts';
+import { ProblemError } from './problem.ts';
+import type { AnswerAccepted, CancelResult, MessageList, Snapshot } from './protocol.ts';
+import * as schemas from './schemas.ts';
+
+/** Every route, but the one of the API document, which is made of them. */
+export const routes: readonly Route[] = [
+  route(
+    {
+      id: 'createSession',
+      method: 'post',
+      path: '/v1/sessions',
+      summary: 'Opens a new session',
+      body: schemas.createSession,
+      isBodyOptional: true,
+      answers: [{ status: 201, description: 'The session', schema: schemas.sessionResource }],
+      problems: ['session_exists', 'session_locked', 'too_many_sessions'],
+    },
+    async ({ body, host }) => ({ status: 201, json: (await host.sessions.create(body.id)).resource }),
+  ),
+  sessionRoute(
+    {
+      id: 'getSession',
+      method: 'get',
+      path: '/v1/sessions/{id}',
+      summary: 'What a session is at',
+      answers: [{ status: 200, description: 'The session', schema: schemas.sessionResource }],
+      problems: [],
+    },
+    ({ live }) => ({ status: 200, json: live.resource }),
+  ),
+  route(
+    {
+      id: 'deleteSession',
+      method: 'delete',
+      path: '/v1/sessions/{id}',
+      summary: 'Cancels what runs in a session, ends its streams, and deletes it, in the store as well',
+      answers: [{ status: 204, description: 'The session is gone' }],
+      problems: ['session_not_found', 'session_locked'],
+    },
+    async ({ host, id }) => {
+      await host.sessions.delete(id);
+      return { status: 204 };
+    },
+  ),
+  sessionRoute(
+    {
+      id: 'createMessage',
+      method: 'post',
+      path: '/v1/sessions/{id}/messages',
+      summary: 'Sends a message: it starts a turn, or does during one what `delivery` says',
+      body: schemas.createMessage,
+      isIdempotent: true,
+      answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
+      problems: ['turn_in_progress', 'idempotency_key_reused', 'too_many_messages'],
+    },
+    ({ body, live }) => ({ status: 202, json: live.send(body.content, body.delivery ?? 'queue') }),
+  ),
+  sessionRoute(
+    {
+      id: 'listMessages',
+      method: 'get',
+      path: '/v1/sessions/{id}/messages',
+      summary: 'The conversation, without what the running turn has added',
+      answers: [{ status: 200, description: 'All messages', schema: schemas.messageList }],
+      problems: [],
+    },
+    ({ live }) => ({ status: 200, json: { messages: live.session.messages } satisfies MessageList }),
+  ),
+  sessionRoute(
+    {
+      id: 'streamEvents',
+      method: 'get',
+      path: '/v1/sessions/{id}/events',
+      summary: 'What the session says, as server-sent events; with `Accept: application/json` what it has said so far',
+      query: schemas.eventsQuery,
+      answers: [{ status: 200, description: 'The events', schema: schemas.eventList, isStream: true }],
+      problems: ['cursor_expired', 'too_many_streams'],
+    },
+    (call) => (wantsJson(call.request) ? listEvents(call) : streamEvents(call)),
+  ),
+  sessionRoute(
+    {
+      id: 'cancelTurn',
+      method: 'post',
+      path: '/v1/sessions/{id}/cancel',
+      summary: 'Ends the running turn',
+      body: schemas.cancelTurn,
+      isBodyOptional: true,
+      answers: [{ status: 200, description: 'It is cancelled, or none ran', schema: schemas.cancelResult }],
+      problems: [],
+    },
+    ({ body, live }) => ({ status: 200, json: cancel(live, body.reason) }),
+  ),
+  sessionRoute(
+    {
+      id: 'steerTurn',
+      method: 'post',
+      path: '/v1/sessions/{id}/steer',
+      summary: 'Says something to the running turn before its next step; where none runs, it starts one',
+      body: schemas.steerTurn,
+      answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
+      problems: ['not_waiting', 'too_many_messages'],
+    },
+    ({ body, live }) => ({ status: 202, json: live.steer(body.content, body.turn_id) }),
+  ),
+  sessionRoute(
+    {
+      id: 'createToolResult',
+      method: 'post',
+      path: '/v1/sessions/{id}/tool-results',
+      summary: 'Answers the call of a tool that the client runs',
+      body: schemas.toolResult,
+      isIdempotent: true,
+      answers: [{ status: 200, description: 'The result was taken', schema: schemas.answerAccepted }],
+      problems: ['tool_call_not_found', 'not_waiting', 'idempotency_key_reused'],
+    },
+    ({ body, live }) =>
+      answer(live, body.tool_call_id, () =>
+        live.session.resolveTool(body.tool_call_id, body.output, { isError: body.is_error ?? false }),
+      ),
+  ),
+  sessionRoute(
+    {
+      id: 'createApproval',
+      method: 'post',
+      path: '/v1/sessions/{id}/approvals',
+      summary: 'Lets a tool call run that waits for approval, or does not',
+      body: schemas.toolApproval,
+      answers: [{ status: 200, description: 'The answer was taken', schema: schemas.answerAccepted }],
+      problems: ['tool_call_not_found', 'not_waiting'],
+    },
+    ({ body, live }) =>
+      answer(live, body.tool_call_id, () => {
+        if (body.decision === 'deny') return live.session.deny(body.tool_call_id, body.reason);
+        return live.session.approve(body.tool_call_id, body.remember && { remember: body.remember });
+      }),
+  ),
+  sessionRoute(
+    {
+      id: 'getSnapshot',
+      method: 'get',
+      path: '/v1/sessions/{id}/snapshot',
+      summary: 'The states of the machines of a session: of its turn, and of its tool calls',
+      answers: [{ status: 200, description: 'A moment of the session', schema: schemas.sessionSnapshot }],
+      problems: [],
+    },
+    ({ live }) => ({ status: 200, json: live.session.snapshot satisfies Snapshot }),
+  ),
+];
+
+function cancel({ session }: LiveSession, reason: string | undefined): CancelResult {
+  const { turn } = session.snapshot;
+  if (turn === undefined) return { status: 'no_op' };
+  session.cancel(reason);
+  return { status: 'cancelled', turn_id: turn.id };
+}
+
+function answer({ session }: LiveSession, toolCallId: string, run: () => Admission): Answer {
+  const tool = findToolCall(session.snapshot.turn, toolCallId);
+  const { accepted, reason } = run();
+  if (!accepted) throw new ProblemError(tool === undefined ? 'tool_call_not_found' : 'not_waiting', reason);
+  return { status: 200, json: { status: 'accepted', tool_call_id: toolCallId } satisfies AnswerAccepted };
+}
+
+/** Whoever takes both, or anything, gets a stream. */
+function wantsJson(request: Request): boolean {
+  const accept = request.headers.get('accept') ?? '';
+  return /\bapplication\/json\b/.test(accept) && !/\btext\/event-stream\b/.test(accept);
+}

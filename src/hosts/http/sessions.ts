@@ -1,0 +1,151 @@
+import { SessionLockedError } from '../../durability/store.ts';
+import type { TurnEvent } from '../../events.ts';
+import type { HttpLimits } from './limits.ts';
+import { LiveSession } from './liveSession.ts';
+import { ProblemError } from './problem.ts';
+import type { DisconnectReason } from './protocol.ts';
+import type { ServedAgent, ServedSession } from './servedAgent.ts';
+
+/** How many are read at first of a session that is opened again. */
+const latestEvents = 100;
+
+interface Open {
+  readonly ready: Promise<LiveSession>;
+  /** Once it is ready. */
+  live: LiveSession | undefined;
+}
+
+/** The sessions that are open in this process. */
+export class Sessions {
+  readonly #agent: ServedAgent;
+  readonly #limits: HttpLimits;
+  /** By id, the one that was asked for last at the end. */
+  readonly #open = new Map<string, Open>();
+  readonly #closing = new Map<string, Promise<void>>();
+
+  constructor(agent: ServedAgent, limits: HttpLimits, open: readonly ServedSession[]) {
+    this.#agent = agent;
+    this.#limits = limits;
+    for (const session of open) this.#add(session.id, this.#withPast(session));
+  }
+
+  /** @throws ProblemError where there is one of that id, or it is one too many */
+  async create(id = `session_${crypto.randomUUID()}`): Promise<LiveSession> {
+    if (this.#open.has(id)) throw exists(id);
+    return this.#make(id, async () => {
+      if ((await this.#agent.store?.read(id)) !== undefined) throw exists(id);
+      const { name } = this.#agent;
+      return new LiveSession(await this.#agent.open({ id }), name, this.#limits);
+    });
+  }
+
+  /** @throws ProblemError where there is none of that id, another process has it, or it is one too many */
+  async get(id: string): Promise<LiveSession> {
+    for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
+      const live = await open.ready;
+      if (this.#open.get(id) !== open) continue;
+      if (live.isClosed) {
+        await this.#close(live, 'session_closed');
+        continue;
+      }
+      this.#open.delete(id);
+      this.#open.set(id, open);
+      return live;
+    }
+    const { store } = this.#agent;
+    if (store === undefined) throw isMissing(id);
+    return this.#make(id, async () => {
+      if ((await store.read(id)) === undefined) throw isMissing(id);
+      return this.#withPast(await this.#agent.open({ id }));
+    });
+  }
+
+  /** @throws ProblemError where there is none of that id, or another process has it */
+  async delete(id: string): Promise<void> {
+    const { store } = this.#agent;
+    const open = this.#open.get(id);
+    if (open !== undefined) await this.#close(await open.ready, 'session_deleted');
+    else if (store === undefined) throw isMissing(id);
+    await this.#closing.get(id);
+    if (open === undefined && (await store?.read(id)) === undefined) throw isMissing(id);
+    await orProblem(async () => store?.delete(id));
+  }
+
+  #make(id: string, open: () => Promise<LiveSession>): Promise<LiveSession> {
+    // both at once, so that many that come together find the room that there is
+    const room = this.#makeRoom();
+    const before = this.#closing.get(id);
+    const ready = async () => {
+      await Promise.all([room, before]);
+      return orProblem(open);
+    };
+    return this.#add(id, ready());
+  }
+
+  #add(id: string, ready: Promise<LiveSession>): Promise<LiveSession> {
+    const open: Open = { ready, live: undefined };
+    this.#open.set(id, open);
+    ready.then(
+      (live) => {
+        open.live = live;
+      },
+      () => {
+        if (this.#open.get(id) === open) this.#open.delete(id);
+      },
+    );
+    return ready;
+  }
+
+  #withPast(session: ServedSession): Promise<LiveSession> {
+    return LiveSession.withPast(session, this.#agent.name, this.#limits, () => this.#latestEvents(session.id));
+  }
+
+  /** Back to the start of a turn, at least: to say all that was ever said takes long. */
+  async #latestEvents(id: string): Promise<readonly TurnEvent[]> {
+    const { store } = this.#agent;
+    if (store === undefined) return [];
+    const { seq = 0 } = (await store.read(id))?.state ?? {};
+    for (let count = latestEvents; ; count *= 10) {
+      const after = Math.max(0, seq - count);
+      const events = await this.#agent.events(id, { after });
+      if (after === 0 || events.some(({ type }) => type === 'turn.started')) return events;
+    }
+  }
+
+  /** What the store has can be opened again. */
+  #makeRoom(): Promise<void> | undefined {
+    const { maxSessions } = this.#limits;
+    if (this.#open.size < maxSessions) return undefined;
+    if (this.#agent.store !== undefined) {
+      for (const { live } of this.#open.values()) if (live?.isUnused) return this.#close(live, 'session_closed');
+    }
+    throw new ProblemError('too_many_sessions', `${maxSessions} sessions are open: delete one, or come back later.`);
+  }
+
+  #close(live: LiveSession, reason: DisconnectReason): Promise<void> {
+    const { id } = live.session;
+    this.#open.delete(id);
+    const closing = live.close(reason).finally(() => {
+      if (this.#closing.get(id) === closing) this.#closing.delete(id);
+    });
+    this.#closing.set(id, closing);
+    return closing;
+  }
+}
+
+function exists(id: string): ProblemError {
+  return new ProblemError('session_exists', `There is a session "${id}" already: use it, or choose another id.`);
+}
+
+function isMissing(id: string): ProblemError {
+  return new ProblemError('session_not_found', `There is no session "${id}": create one with POST /v1/sessions.`);
+}
+
+async function orProblem<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof SessionLockedError) throw new ProblemError('session_locked', error.message);
+    throw error;
+  }
+}
