@@ -1,7 +1,9 @@
 // What a user does first, against the packed tarball: `.ci/run` copies this file beside a fresh install, checks its types and runs it.
 import { createAgent } from 'turnchart';
+import { aiSdk } from 'turnchart/adapters/ai-sdk';
 import { simulated } from 'turnchart/adapters/simulated';
 import { sqliteStore } from 'turnchart/durability';
+import { mcpTools } from 'turnchart/mcp';
 
 const agent = createAgent({ model: simulated() });
 const { text } = await agent.run('what is 2+3?');
@@ -17,4 +19,52 @@ for (const turns of [1, 2]) {
   const [kept] = await store.list();
   await store.close();
   if (kept?.turns !== turns) throw new Error(`${turns} turns should be kept: ${JSON.stringify(kept)}`);
+}
+
+// a model of the AI SDK calls a tool of an MCP server; neither needs a package of its own here
+const usage = { inputTokens: { total: 1 }, outputTokens: { total: 1 } };
+const answers = [
+  [
+    { type: 'tool-call', toolCallId: '1', toolName: 'greet', input: '{}' },
+    { type: 'finish', finishReason: { unified: 'tool-calls', raw: 'tool_use' }, usage },
+  ],
+  [
+    { type: 'text-delta', id: '1', delta: 'Greeted.' },
+    { type: 'finish', finishReason: { unified: 'stop', raw: 'end_turn' }, usage },
+  ],
+];
+const model = aiSdk({
+  specificationVersion: 'v4',
+  provider: 'smoke',
+  modelId: 'smoke',
+  doStream: async () => ({
+    stream: new ReadableStream({
+      start(controller) {
+        for (const part of answers.shift() ?? []) controller.enqueue(part);
+        controller.close();
+      },
+    }),
+  }),
+});
+let calls = 0;
+const tools = await mcpTools({
+  listTools: async () => ({ tools: [{ name: 'greet', inputSchema: { type: 'object' } }] }),
+  callTool: async () => {
+    calls += 1;
+    return { content: [{ type: 'text', text: 'Hello!' }] };
+  },
+});
+const greeted = await createAgent({ model, tools }).run('Greet.');
+if (greeted.text !== 'Greeted.' || calls !== 1) throw new Error(`the tool ran ${calls} times: ${greeted.text}`);
+
+// a door whose package is not there says which one it is
+const packages = {
+  openai: 'openai',
+  anthropic: '@anthropic-ai/sdk',
+  google: '@google/genai',
+  prices: '@pydantic/genai-prices',
+};
+for (const [door, name] of Object.entries(packages)) {
+  const said = await import(`turnchart/adapters/${door}`).then(() => 'it opened', String);
+  if (!said.includes(`'${name}'`)) throw new Error(`turnchart/adapters/${door} does not name ${name}: ${said}`);
 }

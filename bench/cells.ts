@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { httpSubjects } from './httpSubjects.ts';
 import { type HttpWorkload, httpWorkloads } from './httpWorkloads.ts';
 import { type SubjectName, subjects } from './subjects.ts';
 import { type Workload, workloads } from './workloads.ts';
@@ -29,14 +30,13 @@ function firstTurn(subject: SubjectName): number {
   return (JSON.parse(stdout) as { readonly value: number }).value;
 }
 
-async function overHttp({ path, measure }: HttpWorkload, name: SubjectName): Promise<number> {
+async function overHttp({ path, measure, provider = 'openai' }: HttpWorkload, name: SubjectName): Promise<number> {
   const script = fileURLToPath(new URL('server.ts', import.meta.url));
-  // the provider's SDK is loaded only where it is measured
-  const { httpSubjects } = await import('./httpSubjects.ts');
+  const subject = (await httpSubjects[provider]())[name];
   const server = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     const [line] = (await once(server.stdout, 'data')) as [Buffer];
-    return await measure(httpSubjects[name](`${line.toString().trim()}/${path}`));
+    return await measure(subject(`${line.toString().trim()}/${path}`));
   } finally {
     server.kill();
   }

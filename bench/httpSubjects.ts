@@ -1,30 +1,17 @@
-import { createAgent, type Json } from 'turnchart';
-import { openai } from 'turnchart/adapters/openai';
-import { bareFetch } from './bareFetch.ts';
-import type { BareTool } from './bareLoop.ts';
-import { add, addTool } from './subjects.ts';
+import type { SubjectName } from './subjects.ts';
 
 /** One turn in a conversation of its own, with a model behind HTTP. */
 export type HttpSubject = (text: string, onText: (text: string) => void) => Promise<unknown>;
 
 /** The same work over HTTP, made in two ways: given the address of the server. */
-export const httpSubjects = { bare, turnchart } as const;
+type HttpSubjects = Readonly<Record<SubjectName, (baseURL: string) => HttpSubject>>;
 
-function bare(baseURL: string): HttpSubject {
-  const tools = new Map<string, BareTool>([['add', { name: 'add', execute: (input: Json) => add(input) }]]);
-  return (text, onText) => bareFetch(baseURL, tools, text, onText);
-}
+export type Provider = 'openai' | 'anthropic' | 'google' | 'aiSdk';
 
-function turnchart(baseURL: string): HttpSubject {
-  const agent = createAgent({
-    model: openai('bench', { baseURL, apiKey: 'none', api: 'chat' }),
-    tools: [addTool],
-    limits: { maxSteps: 20, maxParallelTools: 16 },
-  });
-  return (text, onText) =>
-    agent.run(text, {
-      onEvent: (event) => {
-        if (event.type === 'message.delta') onText(event.text);
-      },
-    });
-}
+/** By provider, whose SDK is loaded only where it is measured. */
+export const httpSubjects: Readonly<Record<Provider, () => Promise<HttpSubjects>>> = {
+  openai: () => import('./http/openai.ts'),
+  anthropic: () => import('./http/anthropic.ts'),
+  google: () => import('./http/google.ts'),
+  aiSdk: () => import('./http/aiSdk.ts'),
+};

@@ -1,4 +1,4 @@
-import type { HttpSubject } from './httpSubjects.ts';
+import type { HttpSubject, Provider } from './httpSubjects.ts';
 import { cpuOf, now } from './measure.ts';
 import type { Workload } from './workloads.ts';
 
@@ -6,22 +6,29 @@ import type { Workload } from './workloads.ts';
 export interface HttpWorkload extends Omit<Workload, 'model' | 'measure'> {
   /** Which answer of the server. */
   readonly path: string;
+  /** Whose words are spoken. @default 'openai' */
+  readonly provider?: Provider;
   measure(run: HttpSubject): Promise<number>;
 }
 
 const perTurn: HttpWorkload['measure'] = (run) => cpuOf(() => run('What is 1 + 1?', ignore));
+const perDelta: HttpWorkload['measure'] = async (run) => (await perTurn(run)) / 50_000;
 
 export const httpWorkloads: readonly HttpWorkload[] = [
   { name: 'W1 http', unit: 'us/turn', goal: 1.25, path: 'text20', measure: perTurn },
   { name: 'W2 http', unit: 'us/turn', goal: 1.25, path: 'tenCalls', measure: perTurn },
   { name: 'W3 http', unit: 'us/turn', goal: 1.3, path: 'parallelCalls', measure: perTurn },
+  { name: 'W4 http', unit: 'us/delta', goal: 1.3, path: 'text50000', measure: perDelta },
   {
-    name: 'W4 http',
+    name: 'W4 http, Anthropic',
     unit: 'us/delta',
     goal: 1.3,
-    path: 'text50000',
-    measure: async (run) => (await perTurn(run)) / 50_000,
+    path: 'anthropic50000',
+    provider: 'anthropic',
+    measure: perDelta,
   },
+  { name: 'W4 http, Google', unit: 'us/delta', goal: 1.3, path: 'google50000', provider: 'google', measure: perDelta },
+  { name: 'W4 http, AI SDK', unit: 'us/delta', goal: 1.3, path: 'text50000', provider: 'aiSdk', measure: perDelta },
   { name: 'W5 1,000 turns at once, CPU', unit: 'us/turn', goal: 3, path: 'paced', measure: crowd(({ cpu }) => cpu) },
   { name: 'W5 … wall', unit: 'us/turn', goal: 1.8, path: 'paced', measure: crowd(({ wall }) => wall) },
   { name: 'W5 … peak memory', unit: 'bytes', goal: 1.5, path: 'paced', measure: crowd(({ memory }) => memory) },

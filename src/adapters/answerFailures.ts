@@ -2,10 +2,13 @@ import { createFailure, type Failure } from '../failure.ts';
 import {
   type About,
   emptyResponseFailure,
+  isMistake,
   malformedFailure,
   networkFailure,
+  requestIdIn,
   toFailure,
   truncatedFailure,
+  unsentFailure,
 } from './failures.ts';
 import { UnsupportedRequest } from './unsupported.ts';
 
@@ -21,14 +24,20 @@ export class AnswerFailures {
   }
 
   protected get about(): About {
-    return this.#about();
+    const requestId = requestIdIn(this.headers);
+    return { ...this.#about(), ...(requestId !== undefined && { requestId }) };
   }
 
-  /** What was thrown instead of an answer. */
-  threw(error: unknown): Failure {
-    if (!(error instanceof UnsupportedRequest)) return this.broke(error);
+  /** What was thrown before anything was sent. */
+  unsent(error: unknown): Failure {
+    if (!(error instanceof UnsupportedRequest)) return unsentFailure(error, this.about);
     const { provider, model } = this.about;
     return createFailure({ type: 'unknown', code: 'invalid_request', message: error.message, provider, model });
+  }
+
+  /** What was thrown instead of an answer. The SDKs make what is sent as well, and may fail at that. */
+  threw(error: unknown): Failure {
+    return isMistake(error) ? this.unsent(error) : this.broke(error);
   }
 
   /** The connection failed while the answer was read. */

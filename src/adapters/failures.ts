@@ -25,6 +25,8 @@ export interface About {
   readonly now?: number;
   /** Keys that must not appear in the failure; what looks like a key is taken out in any case. */
   readonly secrets?: readonly string[];
+  /** The provider's name for the request, where it is known from elsewhere than the error. */
+  readonly requestId?: string;
 }
 
 const usualCodes: Readonly<Record<ModelFailureType, string>> = {
@@ -59,7 +61,7 @@ export function toFailure(error: ProviderError, about: About): Failure {
   const delay = delayOf(type, known, headers, about.now ?? Date.now());
   const retryable = retryableOf(verdict, headers);
   const redactor = new Redactor(about.secrets);
-  const requestId = requestIdOf(headers, known);
+  const requestId = requestIdOf(headers) ?? known.requestId ?? about.requestId;
   const cause = error.body === undefined || error.body === '' ? undefined : causeOf(error.body, redactor);
   return createFailure({
     type,
@@ -68,8 +70,7 @@ export function toFailure(error: ProviderError, about: About): Failure {
     ...(retryable !== undefined && { retryable }),
     ...delay,
     ...(status !== undefined && { status }),
-    ...identity(about),
-    ...(requestId !== undefined && { requestId: redactor.text(requestId, 200) }),
+    ...identity({ ...about, ...(requestId !== undefined && { requestId }) }, redactor),
     ...(typeof error.name === 'string' && error.name !== '' && { name: redactor.text(error.name, 200) }),
     ...(cause !== undefined && { cause }),
   });
@@ -102,6 +103,29 @@ export function malformedFailure(about: About, detail: string): Failure {
   return unavailable('stream_truncated', `The answer has a piece that cannot be read: ${detail}`, about);
 }
 
+/** Nothing was sent: the request itself, or the program that makes it, is wrong, and stays so. */
+export function unsentFailure(error: unknown, about: About): Failure {
+  const { name, message } = describeError(error);
+  const redactor = new Redactor(about.secrets);
+  return createFailure({
+    type: 'unknown',
+    code: 'adapter_error',
+    message: redactor.text(`No request can be made: ${name}: ${message}`, longestMessage),
+    ...identity(about, redactor),
+    name: redactor.text(name, 200),
+  });
+}
+
+const mistakes = [TypeError, RangeError, ReferenceError, SyntaxError];
+
+/** Whether a program is broken, and not a connection: where one is, `fetch` throws a TypeError as well. */
+export function isMistake(error: unknown): boolean {
+  if (!(error instanceof Error) || !mistakes.some((kind) => error instanceof kind)) return false;
+  if (error.cause !== undefined || codeInCauses(error) !== undefined) return false;
+  // browsers give neither a cause nor a code
+  return !/fetch|network|load failed|terminated/i.test(error.message);
+}
+
 const longestMessage = 1_000;
 
 function unavailable(code: string, message: string, about: About, name?: string): Failure {
@@ -110,13 +134,16 @@ function unavailable(code: string, message: string, about: About, name?: string)
     type: 'provider_unavailable',
     code,
     message: redactor.text(message, longestMessage),
-    ...identity(about),
+    ...identity(about, redactor),
     ...(name !== undefined && { name: redactor.text(name, 200) }),
   });
 }
 
-function identity({ provider, model }: About): Pick<Failure, 'provider' | 'model'> {
-  return { provider, model };
+function identity(
+  { provider, model, requestId }: About,
+  redactor: Redactor,
+): Pick<Failure, 'provider' | 'model' | 'requestId'> {
+  return { provider, model, ...(requestId !== undefined && { requestId: redactor.text(requestId, 200) }) };
 }
 
 const modelFailureTypes: ReadonlySet<string> = new Set(Object.keys(usualCodes));
@@ -212,12 +239,17 @@ const requestIdHeaders = [
   'cf-ray',
 ];
 
-function requestIdOf(headers: ReadHeaders, body: ErrorBody): string | undefined {
+/** The provider's name for a request, as the headers of its answer say it. */
+export function requestIdIn(headers: HeadersLike | undefined): string | undefined {
+  return requestIdOf(readHeaders(headers));
+}
+
+function requestIdOf(headers: ReadHeaders): string | undefined {
   for (const name of requestIdHeaders) {
     const id = headers.get(name);
     if (id !== undefined && id !== '') return id;
   }
-  return body.requestId;
+  return undefined;
 }
 
 function causeOf(body: unknown, redactor: Redactor): Failure['cause'] {

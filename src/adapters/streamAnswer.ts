@@ -16,25 +16,39 @@ export interface AnswerReader {
 /** The parts that an answer ends with. */
 export type LastPart = Extract<ModelPart, { type: 'finish' | 'error' | 'aborted' }>;
 
-export interface Exchange {
+export interface Exchange<Body> {
+  /** Makes what is sent, of our words. */
+  readonly prepare: () => Body;
   /** Sends the request, and gives the answer once its headers are there. */
-  readonly send: (signal: AbortSignal) => Promise<Response>;
+  readonly send: (body: Body) => Promise<Response>;
   readonly reader: AnswerReader;
   readonly failures: AnswerFailures;
   readonly signal: AbortSignal;
 }
 
+/** What reads an answer. */
+type Reading = Pick<Exchange<never>, 'reader' | 'failures'>;
+
 /** Sends, reads to the end, and says how it ended: never throws, and the last part is the only one of its kind. */
-export async function* streamAnswer(exchange: Exchange): AsyncGenerator<readonly ModelPart[], void, undefined> {
-  const { send, reader, failures, signal } = exchange;
+export async function* streamAnswer<Body>(
+  exchange: Exchange<Body>,
+): AsyncGenerator<readonly ModelPart[], void, undefined> {
+  const { prepare, send, reader, failures, signal } = exchange;
   const aborted = () => last(reader, { type: 'aborted' });
   if (signal.aborted) {
     yield aborted();
     return;
   }
+  let body: Body;
+  try {
+    body = prepare();
+  } catch (error) {
+    yield [{ type: 'error', failure: failures.unsent(error) }];
+    return;
+  }
   let response: Response;
   try {
-    response = await send(signal);
+    response = await send(body);
   } catch (error) {
     yield signal.aborted ? aborted() : [{ type: 'error', failure: failures.threw(error) }];
     return;
@@ -72,7 +86,7 @@ export async function* streamAnswer(exchange: Exchange): AsyncGenerator<readonly
 
 function readEvent(
   { event, data }: ServerSentEvent,
-  { reader, failures }: Exchange,
+  { reader, failures }: Reading,
   parts: ModelPart[],
 ): LastPart | undefined {
   const chunk = parse(data);
@@ -90,7 +104,7 @@ function isError(value: unknown): boolean {
   return isWire(value) || (typeof value === 'string' && value !== '');
 }
 
-function ended({ reader, failures }: Exchange, heard: boolean, response?: Response): readonly ModelPart[] {
+function ended({ reader, failures }: Reading, heard: boolean, response?: Response): readonly ModelPart[] {
   const parts = reader.finish();
   if (parts !== undefined) return parts;
   return last(reader, { type: 'error', failure: heard ? failures.truncated() : failures.empty(bodyKind(response)) });

@@ -19,7 +19,7 @@ import {
 } from './contractSamples.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { faultServer } from './faultServer.ts';
-import type { Cut, FaultAnswer } from './faults.ts';
+import type { Cut, Fault, FaultAnswer } from './faults.ts';
 import { heapInUse } from './heap.ts';
 import { delayForms, overflowPhrasings } from './knownErrors.ts';
 
@@ -302,6 +302,19 @@ export function adapterContract(name: string, subject: ContractSubject, runner: 
         );
       }
 
+      const lateFaults: Readonly<Record<string, Fault>> = {
+        'a connection is cut': { type: 'cut', afterParts: 1 },
+        'the mark of the end is missing': { type: 'noMark', afterParts: 1 },
+        'a line is no JSON': { type: 'badLine', afterParts: 1 },
+        'an error comes in the stream': { type: 'streamError', afterParts: 1 },
+        'there is no stream': { type: 'notSse', contentType: 'application/json', body: '{"status":"ok"}' },
+      };
+      for (const [what, fault] of Object.entries(lateFaults)) {
+        fails(`names the request where ${what}`, { ...wholeAnswer, fault }, 'provider_unavailable', {
+          requestId: 'req_0',
+        });
+      }
+
       const halves: readonly (Cut | 'noMark')[] = ['fin', 'rst', 'noMark'];
       for (const end of halves) {
         sentence(`makes no tool call of JSON that stops half way (${end})`, async (exchange) => {
@@ -536,6 +549,20 @@ export function adapterContract(name: string, subject: ContractSubject, runner: 
             expect(failure?.message).toContain(setting);
           });
         }
+      }
+
+      const wrongRequests: Readonly<Record<string, object>> = {
+        'a message has no content': { messages: [{ role: 'user', id: 'u' }] },
+        'a schema is no JSON': { tools: [{ ...weather, inputSchema: { type: 'object', maxProperties: 1n } }] },
+      };
+      for (const [what, wrong] of Object.entries(wrongRequests)) {
+        sentence(
+          `says that no request can be made where ${what}, and not that it may be repeated`,
+          async (exchange) => {
+            const { failure } = await exchange.ask({ text: 'Fine.' }, { request: wrong, requests: 0 });
+            expect(failure).toMatchObject({ type: 'unknown', code: 'adapter_error', retryable: false });
+          },
+        );
       }
 
       sentence('sends a history with tool calls and results, in order', async (exchange) => {

@@ -4,11 +4,13 @@ import { describe, expect, it } from 'vitest';
 import {
   type About,
   emptyResponseFailure,
+  isMistake,
   malformedFailure,
   networkFailure,
   type ProviderError,
   toFailure,
   truncatedFailure,
+  unsentFailure,
 } from '../../src/adapters/failures.ts';
 
 const now = Date.UTC(2026, 0, 15, 12, 0, 0);
@@ -865,6 +867,44 @@ describe('failures without an answer', () => {
     expect(verdict(malformedFailure(about, 'line 3'))).toEqual(['provider_unavailable', 'stream_truncated', true]);
     expect(verdict(emptyResponseFailure(about))).toEqual(['provider_unavailable', 'empty_response', true]);
     expect(emptyResponseFailure(about, 'text/html').message).toContain('text/html');
+  });
+});
+
+describe('what is thrown instead of an answer', () => {
+  const coded = (error: Error, code: string) => Object.assign(error, { code });
+
+  it.each<[string, unknown, boolean]>([
+    ['a property of nothing', new TypeError("Cannot read properties of undefined (reading 'map')"), true],
+    ['what is no JSON', new TypeError('Do not know how to serialize a BigInt'), true],
+    ['a recursion without end', new RangeError('Maximum call stack size exceeded'), true],
+    ['a name that nobody declared', new ReferenceError('body is not defined'), true],
+    [
+      'a fetch that failed in Node',
+      new TypeError('fetch failed', { cause: coded(new Error('No.'), 'ECONNRESET') }),
+      false,
+    ],
+    ['a fetch that failed in Chrome', new TypeError('Failed to fetch'), false],
+    ['a fetch that failed in Firefox', new TypeError('NetworkError when attempting to fetch resource.'), false],
+    ['a fetch that failed in Safari', new TypeError('Load failed'), false],
+    ['a connection that ended', new TypeError('terminated'), false],
+    ['a code of the system', coded(new TypeError('No.'), 'ECONNREFUSED'), false],
+    ['an ordinary error', new Error('The token server is down.'), false],
+    ['what is no error', 'No.', false],
+  ])('is a mistake, or a connection that failed: %s', (_, error, mistake) => {
+    expect(isMistake(error)).toBe(mistake);
+  });
+
+  it('is told without keys where no request can be made', () => {
+    const error = new TypeError('The header "Bearer my-secret" is none.');
+    expect(unsentFailure(error, { ...about, secrets: ['my-secret'] })).toEqual({
+      type: 'unknown',
+      code: 'adapter_error',
+      message: 'No request can be made: TypeError: The header "Bearer [redacted]" is none.',
+      retryable: false,
+      provider: 'acme',
+      model: 'large',
+      name: 'TypeError',
+    });
   });
 });
 

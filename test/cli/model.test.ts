@@ -1,8 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { usage } from '../../src/cli/arguments.ts';
 import { chooseModel, explainModels, hintAtKeys, isInstalled, listModels, modelNames } from '../../src/cli/model.ts';
 
 const key = 'sk-canary-0123456789abcdef';
+
+// adapters look into the environment of the process themselves
+beforeEach(() => {
+  for (const name of Object.keys(process.env)) {
+    if (/^(?:OPENAI|ANTHROPIC|GEMINI|GOOGLE)_/.test(name)) vi.stubEnv(name, undefined);
+  }
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 /** The rows of the list, by provider, with single spaces. */
 function rowsOf(env: Parameters<typeof listModels>[0]): Readonly<Record<string, string>> {

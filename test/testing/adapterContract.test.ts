@@ -73,6 +73,21 @@ const planted: Readonly<Record<string, readonly [sentence: RegExp, createModel: 
     /a 200 with HTML/,
     eachPart((part) => (part.type === 'error' && part.failure.code === 'empty_response' ? finish : part)),
   ],
+  'forgets which request it was': [
+    /names the request where the mark of the end is missing/,
+    eachPart((part) => {
+      if (part.type !== 'error') return part;
+      const { requestId: _, ...failure } = part.failure;
+      return { type: 'error', failure };
+    }),
+  ],
+  'takes a mistake for the network': [
+    /a message has no content/,
+    eachPart((part) => {
+      if (part.type !== 'error' || part.failure.code !== 'adapter_error') return part;
+      return { type: 'error', failure: { ...part.failure, type: 'provider_unavailable', code: 'network' } };
+    }),
+  ],
   'says nothing at the end': [/aborts before any headers/, eachPart((part) => (part.type === 'aborted' ? [] : part))],
   'goes on after the end': [
     /streams text in parts/,

@@ -59,7 +59,8 @@ export function aiSdk(model: AiSdkModel, options: AiSdkOptions = {}): Model {
     stream(request, { signal }) {
       const failures = new AiSdkFailures(() => ({ provider, model: modelId, secrets: secretsOf(model) }));
       return streamParts({
-        send: async () => model.doStream(callOptions(model, request, signal) as never),
+        prepare: () => callOptions(model, request, signal),
+        send: async (options) => model.doStream(options as never),
         reader: new PartReader(model.provider, request.requestId, failures),
         failures,
         signal,

@@ -23,7 +23,17 @@ const unreadable: ReadonlySet<string> = new Set([
 /** Reads what provider packages throw, and what they put into the stream. */
 export class AiSdkFailures extends AnswerFailures {
   override threw(error: unknown): Failure {
-    if (!isWire(error)) return super.threw(error);
+    return this.#known(error) ?? super.threw(error);
+  }
+
+  /** An error that a package put into the stream: thrown somewhere, or in the provider's own words. */
+  override told(error: unknown): Failure {
+    return error instanceof Error ? (this.#known(error) ?? this.broke(error)) : super.told(error);
+  }
+
+  /** What is thrown in the words of the AI SDK. */
+  #known(error: unknown): Failure | undefined {
+    if (!isWire(error)) return undefined;
     const { provider, model } = this.about;
     const { name, message } = describeError(error);
     const code = refusals[name];
@@ -33,12 +43,7 @@ export class AiSdkFailures extends AnswerFailures {
     }
     if (name === 'AI_EmptyResponseBodyError') return this.empty();
     if (unreadable.has(name)) return this.malformed(redactText(excerptOf(error, message)));
-    return 'isRetryable' in error || 'statusCode' in error ? this.#call(error) : super.threw(error);
-  }
-
-  /** An error that a package put into the stream: thrown somewhere, or in the provider's own words. */
-  override told(error: unknown): Failure {
-    return error instanceof Error ? this.threw(error) : super.told(error);
+    return 'isRetryable' in error || 'statusCode' in error ? this.#call(error) : undefined;
   }
 
   /** The AI SDK's own judgement on retries is left aside: it retries spent quotas. */
@@ -65,7 +70,7 @@ export class AiSdkFailures extends AnswerFailures {
 
   /** An answer that began well, and could not be read. */
   #within(cause: unknown): Failure {
-    return isWire(cause) && describeError(cause).name.startsWith('AI_') ? this.threw(cause) : this.broke(cause);
+    return this.#known(cause) ?? this.broke(cause);
   }
 }
 

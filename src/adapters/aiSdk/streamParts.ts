@@ -4,23 +4,34 @@ import type { AiSdkModel } from './aiSdk.ts';
 import type { AiSdkFailures } from './failures.ts';
 import type { PartReader } from './read.ts';
 
-interface Exchange {
-  readonly send: () => Promise<Awaited<ReturnType<AiSdkModel['doStream']>>>;
+interface Exchange<Options> {
+  /** Makes what the model is called with, of our words. */
+  readonly prepare: () => Options;
+  readonly send: (options: Options) => Promise<Awaited<ReturnType<AiSdkModel['doStream']>>>;
   readonly reader: PartReader;
   readonly failures: AiSdkFailures;
   readonly signal: AbortSignal;
 }
 
 /** Asks, reads to the end, and says how it ended: never throws, and the last part is the only one of its kind. */
-export async function* streamParts(exchange: Exchange): AsyncGenerator<readonly ModelPart[], void, undefined> {
-  const { send, reader, failures, signal } = exchange;
+export async function* streamParts<Options>(
+  exchange: Exchange<Options>,
+): AsyncGenerator<readonly ModelPart[], void, undefined> {
+  const { prepare, send, reader, failures, signal } = exchange;
   if (signal.aborted) {
     yield [{ type: 'aborted' }];
     return;
   }
+  let options: Options;
+  try {
+    options = prepare();
+  } catch (error) {
+    yield [{ type: 'error', failure: failures.unsent(error) }];
+    return;
+  }
   let stream: ReadableStream<unknown>;
   try {
-    const answer = await send();
+    const answer = await send(options);
     if (answer.response?.headers !== undefined) failures.headers = new Headers(answer.response.headers);
     stream = answer.stream;
   } catch (error) {

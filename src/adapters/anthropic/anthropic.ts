@@ -77,10 +77,8 @@ export function anthropic(modelId: string, options: AnthropicOptions = {}): Mode
     stream(request, { signal }) {
       const failures = new SdkFailures(() => ({ provider, model: modelId, secrets: secrets() }));
       return streamAnswer({
-        send: async () => {
-          const body = messagesBody(modelId, request, { provider, cache, parallelToolCalls });
-          return client.messages.create(body, { signal, maxRetries: 0 }).asResponse();
-        },
+        prepare: () => messagesBody(modelId, request, { provider, cache, parallelToolCalls }),
+        send: async (body) => client.messages.create(body, { signal, maxRetries: 0 }).asResponse(),
         reader: new MessagesReader(provider, request.requestId, failures),
         failures,
         signal,

@@ -17,7 +17,9 @@ export class ApiClient {
   constructor(options: GoogleOptions) {
     this.client = createClient(options);
     this.fetch = options.fetch ?? fetchOf(this.client) ?? ((url, init) => fetch(url, init));
-    this.secrets = secretsIn(options.headers);
+    // the key is known before the request is, whose headers it may not fit into
+    const key = keyIn(options);
+    this.secrets = [...secretsIn(options.headers), ...(key === undefined ? [] : [key])];
   }
 
   exchange(): ApiExchange {
@@ -87,7 +89,7 @@ function createClient(options: GoogleOptions): GoogleGenAI {
       `google(): \`baseURL\` is no URL: ${JSON.stringify(baseURL)}. It looks like https://generativelanguage.googleapis.com.`,
     );
   }
-  const apiKey = options.apiKey ?? variable('GOOGLE_API_KEY') ?? variable('GEMINI_API_KEY');
+  const apiKey = keyIn(options);
   if (apiKey === undefined || apiKey === '') {
     throw new Error(
       'No API key: set the environment variable GEMINI_API_KEY, or give google() an `apiKey`; for Vertex AI a `client`.',
@@ -103,6 +105,10 @@ function createClient(options: GoogleOptions): GoogleGenAI {
       ...(headers !== undefined && { headers: { ...headers } }),
     },
   });
+}
+
+function keyIn({ client, apiKey }: GoogleOptions): string | undefined {
+  return client === undefined ? (apiKey ?? variable('GOOGLE_API_KEY') ?? variable('GEMINI_API_KEY')) : undefined;
 }
 
 /** What the user's client would send with. */

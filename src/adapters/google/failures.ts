@@ -1,7 +1,7 @@
 import { createFailure, describeError, type Failure } from '../../failure.ts';
 import { redactText } from '../../redact.ts';
 import { AnswerFailures } from '../answerFailures.ts';
-import { toFailure } from '../failures.ts';
+import { isMistake, toFailure } from '../failures.ts';
 
 /** A status that is no success. */
 export class ErrorAnswer extends Error {
@@ -31,14 +31,24 @@ export class GoogleFailures extends AnswerFailures {
       const { status, headers, body } = error;
       return toFailure({ status, headers, body }, this.about);
     }
-    if (error instanceof NotSent) return toFailure(describeError(error.cause), this.about);
+    if (error instanceof NotSent) {
+      const { cause } = error;
+      return isMistake(cause) ? this.unsent(cause) : toFailure(describeError(cause), this.about);
+    }
     return super.threw(error);
   }
 
   /** The model wrote what is no answer, by the API's word for it: another attempt may be one. */
   malformedBy(reason: string, detail: string | undefined): Failure {
-    const { provider, model } = this.about;
+    const { provider, model, requestId } = this.about;
     const message = `The model wrote what cannot be read: ${reason}${detail === undefined ? '' : `: ${redactText(detail)}`}`;
-    return createFailure({ type: 'unknown', code: reason.toLowerCase(), message, provider, model });
+    return createFailure({
+      type: 'unknown',
+      code: reason.toLowerCase(),
+      message,
+      provider,
+      model,
+      ...(requestId !== undefined && { requestId }),
+    });
   }
 }

@@ -68,7 +68,8 @@ export function google(modelId: string, options: GoogleOptions = {}): Model {
       const exchange = client.exchange();
       const failures = new GoogleFailures(() => ({ provider, model: modelId, secrets: exchange.secrets }));
       return streamAnswer({
-        send: () => exchange.send(googleParameters(modelId, request, signal)),
+        prepare: () => googleParameters(modelId, request, signal),
+        send: (parameters) => exchange.send(parameters),
         reader: new GoogleReader(request.requestId, failures),
         failures,
         signal,

@@ -87,20 +87,16 @@ export function openai(modelId: string, options: OpenAIOptions = {}): Model {
       const sending = { signal, maxRetries: 0 };
       if (api === 'chat') {
         return streamAnswer({
-          send: async () => {
-            const body = chatBody(modelId, request, { strict, maxTokensName });
-            return client.chat.completions.create(body, sending).asResponse();
-          },
+          prepare: () => chatBody(modelId, request, { strict, maxTokensName }),
+          send: async (body) => client.chat.completions.create(body, sending).asResponse(),
           reader: new ChatReader(requestId, failures),
           failures,
           signal,
         });
       }
       return streamAnswer({
-        send: async () => {
-          const body = responsesBody(modelId, request, { strict, provider });
-          return client.responses.create(body, sending).asResponse();
-        },
+        prepare: () => responsesBody(modelId, request, { strict, provider }),
+        send: async (body) => client.responses.create(body, sending).asResponse(),
         reader: new ResponsesReader(provider, requestId, failures),
         failures,
         signal,

@@ -1,7 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type CommandContext, commands, readInput, runCommand } from '../../../src/cli/chat/commands.ts';
 import { Conversation } from '../../../src/cli/chat/conversation.ts';
 import { chooseModel, type Environment } from '../../../src/cli/model.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 async function openConversation(env: Environment = {}) {
   const chosen = await chooseModel('simulated', env);
@@ -121,6 +125,8 @@ describe('/model', () => {
   });
 
   test('changes nothing where the model cannot be had, or a turn runs', async () => {
+    // the adapter looks into the environment of the process itself
+    for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL']) vi.stubEnv(name, undefined);
     const { said, conversation } = await run('/model openai/gpt-5');
     expect(said).toEqual([expect.stringMatching(/^problem: \/model openai\/gpt-5: .*OPENAI_API_KEY/)]);
     const turn = conversation.send('simulate an endless answer');
