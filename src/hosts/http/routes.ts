@@ -1,4 +1,4 @@
-import { findToolCall } from '../../snapshot.ts';
+import { findToolCalls } from '../../snapshot.ts';
 import type { Admission } from '../../turn.ts';
 import { listEvents, streamEvents } from './events.ts';
 import type { LiveSession } from './liveSession.ts';
@@ -161,9 +161,9 @@ function cancel({ session }: LiveSession, reason: string | undefined): CancelRes
 }
 
 function answer({ session }: LiveSession, toolCallId: string, run: () => Admission): Answer {
-  const tool = findToolCall(session.snapshot.turn, toolCallId);
+  const isThere = findToolCalls(session.snapshot.turn, toolCallId).length > 0;
   const { accepted, reason } = run();
-  if (!accepted) throw new ProblemError(tool === undefined ? 'tool_call_not_found' : 'not_waiting', reason);
+  if (!accepted) throw new ProblemError(isThere ? 'not_waiting' : 'tool_call_not_found', reason);
   return { status: 200, json: { status: 'accepted', tool_call_id: toolCallId } satisfies AnswerAccepted };
 }
 

@@ -4,7 +4,7 @@ import { type Disconnecting, heartbeatMs } from '../protocol.ts';
 import type { Connection, RequestOptions } from './connection.ts';
 import { ConnectionError, ProblemError } from './errors.ts';
 
-export interface EventsOptions extends RequestOptions {
+export interface StreamOptions extends RequestOptions {
   /** The `id` of the last event that is known already. @default the events of the session's latest message */
   readonly since?: string;
   /** What is wanted. @default every type of event */
@@ -27,7 +27,7 @@ const maxSilenceMs = 3 * heartbeatMs;
 export async function* streamEvents(
   connection: Connection,
   path: string,
-  options: EventsOptions,
+  options: StreamOptions,
 ): AsyncGenerator<WireEvent, void, undefined> {
   const { signal } = options;
   let { since } = options;
@@ -70,7 +70,7 @@ export async function* streamEvents(
 }
 
 /** As a query, with its question mark. */
-export function eventsQuery({ since, types, exclude }: EventsOptions): string {
+export function eventsQuery({ since, types, exclude }: StreamOptions): string {
   const query = new URLSearchParams();
   if (since !== undefined) query.set('since_id', since);
   if (types !== undefined) query.set('types', types.join());

@@ -14,7 +14,7 @@ import type {
   ToolResult,
 } from '../protocol.ts';
 import { Connection, type ConnectionOptions, type PostOptions, type RequestOptions } from './connection.ts';
-import { type EventsOptions, eventsQuery, streamEvents } from './eventStream.ts';
+import { eventsQuery, type StreamOptions, streamEvents } from './eventStream.ts';
 
 export interface MessageOptions extends PostOptions {
   /** What becomes of the message during a turn. @default 'queue' */
@@ -131,12 +131,12 @@ class EventRequests {
    * The events of a session as they come, those of its latest message first; without end, until one breaks out of the
    * loop. A connection that is lost is made again, without gaps or duplicates.
    */
-  stream(sessionId: string, options: EventsOptions = {}): AsyncGenerator<WireEvent, void, undefined> {
+  stream(sessionId: string, options: StreamOptions = {}): AsyncGenerator<WireEvent, void, undefined> {
     return streamEvents(this.#connection, `${pathOf(sessionId)}/events`, options);
   }
 
   /** The events so far. */
-  list(sessionId: string, options: EventsOptions = {}): Promise<EventList> {
+  list(sessionId: string, options: StreamOptions = {}): Promise<EventList> {
     return this.#connection.get(`${pathOf(sessionId)}/events${eventsQuery(options)}`, options);
   }
 }

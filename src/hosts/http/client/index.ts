@@ -15,5 +15,5 @@ export {
   TooManyRequestsError,
   UnauthorizedError,
 } from './errors.ts';
-export type { EventsOptions } from './eventStream.ts';
+export type { StreamOptions } from './eventStream.ts';
 export { type HttpClient, httpClient, type MessageOptions } from './httpClient.ts';
