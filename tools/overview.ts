@@ -117,7 +117,7 @@ const speakers: Readonly<Record<Speaker, { readonly title: string; readonly abou
   session: { title: 'session', about: aboutOf('session') },
   turn: { title: 'turn', about: aboutOf('turn') },
   toolCall: { title: 'toolCall', about: aboutOf('toolCall') },
-  compaction: { title: 'compaction', about: 'shortens what the model is shown' },
+  compaction: { title: 'compaction', about: 'shortens the history' },
   agent: { title: 'agent', about: 'a turn of another agent' },
   prepareStep: { title: 'prepareStep', about: 'guards, plans' },
   callModel: { title: 'callModel', about: 'streams an answer' },

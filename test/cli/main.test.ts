@@ -277,7 +277,10 @@ describe.concurrent('turnchart, told something wrong', { timeout }, () => {
     [['-x'], /^Unknown option '-x'/],
     [['--json=yes', 'hello'], /^Option '--json' does not take an argument/],
     [['--model'], /^Option '--model <value>' argument missing/],
-    [['--model', 'gpt', 'hello'], /^--model gpt: there is auto, simulated, openai\/<model>, .*, as in openai\/gpt-5\.$/],
+    [
+      ['--model', 'gpt', 'hello'],
+      /^--model gpt: there is auto, simulated, openai\/<model>, .*, as in openai\/gpt-5\.$/,
+    ],
     [['--model', 'openai/gpt-5', 'hello'], /^--model openai\/gpt-5: .*OPENAI_API_KEY/],
     [[''], /^The question is empty/],
     [['run', '  '], /^The question is empty/],

@@ -48,7 +48,9 @@ describe('a model that is chosen by its name', () => {
     '/',
   ])('%j is none, and what could be chosen is said', async (name) => {
     expect(await chooseModel(name, { OPENAI_API_KEY: key })).toEqual({
-      problem: expect.stringMatching(/^there is auto, simulated, openai\/<model>, .*google\/<model>, as in openai\/gpt-5\.$/),
+      problem: expect.stringMatching(
+        /^there is auto, simulated, openai\/<model>, .*google\/<model>, as in openai\/gpt-5\.$/,
+      ),
     });
   });
 
