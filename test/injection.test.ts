@@ -161,6 +161,9 @@ function randomWire(random: Random): Wire {
 const settlings: readonly string[] = ['tool.completed', 'tool.failed', 'tool.denied', 'tool.cancelled'];
 
 /** Agents, a server that lets them down, and what is found out about them. */
+/** What whoever summarizes is told. */
+const summaryPrompt = 'Sum up what was said.';
+
 class Experiment {
   readonly clock = new CountingClock();
   readonly problems: string[] = [];
@@ -179,6 +182,7 @@ class Experiment {
       retries: 0,
       modelRetry: { maxAttempts: 3, initialDelayMs: 1, maxDelayMs: 1, jitter: 0 },
       limits: { maxSteps: 3, stallTimeoutMs: 400, maxParallelTools: 3 },
+      compaction: { prompt: summaryPrompt },
     });
   }
 
@@ -191,6 +195,7 @@ class Experiment {
       // what was shown of an answer before the turn was cancelled is kept, as what it is
       this.reached.add('partial text in the history');
     }
+    if (JSON.stringify(body).includes(summaryPrompt)) return this.#summary();
     const key = messages
       .flatMap(({ role, content }) => (role === 'user' ? (/turn (\S+):/.exec(JSON.stringify(content))?.[1] ?? []) : []))
       .at(-1);
@@ -213,6 +218,13 @@ class Experiment {
       ...(random.chance(0.3) && { fault: { type: 'deviation', name: random.pick(deviations).name } }),
       wire: randomWire(random),
     };
+  }
+
+  /** Summaries fail as well. They belong to the turn that overflows, whose plan is for its own requests. */
+  #summary(): FaultAnswer {
+    this.reached.add('a summary');
+    if (this.requests % 3 === 0) return { fault: { type: 'silence' } };
+    return { text: ['They ', 'talked.'] };
   }
 
   #fault(key: string, { random, turn }: Plan): FaultAnswer {

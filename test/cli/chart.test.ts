@@ -123,7 +123,7 @@ describe('turnchart chart', () => {
     [
       'a machine that is not there',
       { machine: 'trun', format: 'svg' },
-      'There is no machine "trun": it is turn, toolCall, session, or a file such as machine.ts#name.',
+      'There is no machine "trun": it is turn, toolCall, session, compaction, or a file such as machine.ts#name.',
     ],
     [
       'a state that is not there',

@@ -219,7 +219,7 @@ describe('other options', () => {
     expect(await text({})).not.toContain('/ keepSteering');
     expect(await text({ actions: true })).toContain('on turn.steer / keepSteering');
     expect(await text({ actions: true })).toContain('exit / stopTools');
-    expect(await text({ descriptions: true, region: 'working.runningTools' })).toContain('on tool.prepared');
+    expect(await text({ descriptions: true, region: 'working.usingTools' })).toContain('on tool.prepared');
     expect(await text({ internal: false })).not.toContain('on tool.prepared');
   });
 });

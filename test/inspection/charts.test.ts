@@ -73,7 +73,7 @@ describe('npm run charts', () => {
 
   test('writes drawings of each machine and of the actors, and a gallery of them', async () => {
     expect(await charts()).toBe(0);
-    const files = ['turn', 'toolCall', 'session'].flatMap((name) => [
+    const files = ['turn', 'toolCall', 'session', 'compaction'].flatMap((name) => [
       `${name}.light.svg`,
       `${name}.dark.svg`,
       `${name}.mmd`,

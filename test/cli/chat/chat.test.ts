@@ -348,7 +348,10 @@ describe.concurrent('commands of the chat', { timeout }, () => {
   });
 
   test('change the model in the middle of a conversation', async () => {
-    await using chat = await openChat({ env: { OPENAI_API_KEY: 'sk-canary-0123456789' } });
+    await using chat = await openChat({
+      args: ['chat', '--model', 'simulated'],
+      env: { OPENAI_API_KEY: 'sk-canary-0123456789' },
+    });
     await chat.shows('OPENAI_API_KEY is set: /model openai/… would use it.');
     chat.type(`what is 2+2?${keys.enter}`);
     await chat.shows('2 steps');

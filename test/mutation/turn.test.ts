@@ -1,0 +1,4 @@
+import { turnMachine } from '../../src/machines/turnMachine.ts';
+import { describeMutants } from './noticing.ts';
+
+describeMutants(turnMachine);
