@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
-import type { compactionMachine } from '../../src/machines/compactionMachine.ts';
+import { compactionMachine } from '../../src/machines/compactionMachine.ts';
 import { sessionMachine } from '../../src/machines/sessionMachine.ts';
 import type { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
 import { turnMachine } from '../../src/machines/turnMachine.ts';
@@ -63,7 +63,7 @@ export async function kill(mutant: Mutant, paths: Paths, oracles = checks): Prom
 function subjectsOf(machine: AnyStateMachine): readonly (readonly [PathSubjectName, PathSubject])[] {
   const inSession = (turn: typeof turnMachine) => machineSubject(sessionMachine.provide({ actors: { turn } }));
   if (machine.id === 'compaction') {
-    const compaction = machine as unknown as typeof compactionMachine;
+    const compaction = bounded(machine as unknown as typeof compactionMachine);
     const turn = turnMachine.provide({ actors: { compaction } });
     return [
       ['compaction', machineSubject(sessionMachine.provide({ actors: { turn, compaction } }))],
@@ -72,7 +72,9 @@ function subjectsOf(machine: AnyStateMachine): readonly (readonly [PathSubjectNa
   }
   if (machine.id === 'session') return [['session', machineSubject(machine as unknown as typeof sessionMachine)]];
   if (machine.id === 'turn') {
-    const turn = machine as unknown as typeof turnMachine;
+    const turn = (machine as unknown as typeof turnMachine).provide({
+      actors: { compaction: bounded(compactionMachine) },
+    });
     return [
       ['turn', machineSubject(turn)],
       ['session', inSession(turn)],
@@ -84,4 +86,22 @@ function subjectsOf(machine: AnyStateMachine): readonly (readonly [PathSubjectNa
     ['toolCall', machineSubject(turn)],
     ['turn', machineSubject(turn)],
   ];
+}
+
+/** A turn that compacts for ever goes round between two actors, which no limit of a machine notices. */
+const mostCompactions = 20;
+const compactions = new WeakMap<object, number>();
+
+function bounded(machine: typeof compactionMachine): typeof compactionMachine {
+  return Object.create(machine, {
+    getInitialSnapshot: {
+      value: (...args: Parameters<typeof machine.getInitialSnapshot>) => {
+        const { system } = args[0];
+        const count = (compactions.get(system) ?? 0) + 1;
+        compactions.set(system, count);
+        if (count > mostCompactions) throw new Error('It compacts for ever.');
+        return machine.getInitialSnapshot(...args);
+      },
+    },
+  });
 }
