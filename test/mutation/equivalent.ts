@@ -36,6 +36,30 @@ export const equivalent: Readonly<Record<string, string>> = {
     'What is sent is delivered when all actions have been resolved. The message is made of the event alone, and keepSteering reads nothing of the turn.',
   'session.inTurn.running on session.close: cancelAll comes after cancelTurn':
     'What is sent is delivered when all actions have been resolved. The message is made of the event alone, and cancelAll reads nothing of the turn.',
+  'turn.working.preparing on prepareStep is done if isPrepared: is tried after the next':
+    'isPrepared holds only for outputs of type `ready`, and isInputDenied, the next one, only for those of type `denied`.',
+  'turn.working.callingModel on callModel is done if mayCompact: is tried after the next':
+    'mayCompact holds only for outputs of type `trouble`, and isAnswerDenied, the next one, only for those of type `denied`.',
+  'turn.working.checkingOutput on checkOutput is done if isOutputAccepted: is tried after the next':
+    'isOutputAccepted holds only for outputs of type `accepted`, and mayAskAgain, the next one, only for those of type `rejected`.',
+  'entry of turn.working.awaitingExtension: tellPaused comes after pauseClock':
+    'tellPaused reads the step and the limits, and pauseClock sets the clock and tells nobody but an agent around it.',
+  'entry of turn.working.awaitingResume: tellPaused comes after pauseClock':
+    'tellPaused reads the cost and the limits, and pauseClock sets the clock and tells nobody but an agent around it.',
+  'entry of turn.failed: withdrawUnseen comes after closeCalls':
+    'One of them has nothing to do: messages are unseen only before the model call of a step, and there are calls only after it.',
+  'entry of turn.cancelled: withdrawUnseen comes after closeCalls':
+    'One of them has nothing to do: messages are unseen only before the model call of a step, and there are calls only after it.',
+  'turn.working.callingModel on callModel is done if mayCompact: keepOverflow comes after repeatStep':
+    'keepOverflow reads the attempt and what was shown, and repeatStep sets the request and its tries: neither touches what the other one reads.',
+  'turn.working.usingTools on turn.approve: passApproval comes after passToAgents':
+    'One of them has nothing to do: passToAgents passes on only what no call of the turn itself waits for.',
+  'turn.working.usingTools on turn.deny: passDenial comes after passToAgents':
+    'One of them has nothing to do: passToAgents passes on only what no call of the turn itself waits for.',
+  'turn.working.usingTools on turn.resolveTool: passResult comes after passToAgents':
+    'One of them has nothing to do: passToAgents passes on only what no call of the turn itself waits for.',
+  'turn.working.usingTools.awaitingAnswers on turn.steer if waitsForClients: keepSteering comes after giveUpResults':
+    'keepSteering sets the steering, and giveUpResults the calls: neither reads what the other one sets, and only one of them says anything.',
 };
 
 /** Mutants that make a difference in turns only which no path has, each with what such a turn would be. */
