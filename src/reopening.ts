@@ -121,7 +121,7 @@ export function lostFailure(sessionId: string, reason: string): Failure {
   return createFailure({
     type: 'internal',
     code: 'store_failed',
-    message: `Session "${sessionId}" could not be kept: ${reason}. Open it again to go on from what was.`,
+    message: `Session "${sessionId}" could not be kept: ${reason.replace(/\.$/, '')}. Open it again to go on from what was.`,
   });
 }
 

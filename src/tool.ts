@@ -44,11 +44,7 @@ interface ToolOptions {
   readonly name: string;
   /** What it is for; the model reads it. @default none */
   readonly description?: string;
-  /**
-   * Running it twice does no harm. For sessions that go on after a crash, which are not there yet: nothing reads it now.
-   *
-   * @default false
-   */
+  /** Running it twice does no harm: it is run again where the process ended in its middle. @default false */
   readonly idempotent?: boolean;
   /** Nothing else of the same step runs beside it: calls before it end first, calls after it wait. @default false */
   readonly sequential?: boolean;
