@@ -310,7 +310,10 @@ describe('a write that fails', () => {
     await clock.advance(0);
     expect(await turn.outcome).toMatchObject({
       status: 'failed',
-      failure: { code: 'store_failed', message: expect.stringContaining('the disk is full') },
+      failure: {
+        code: 'store_failed',
+        message: expect.stringMatching(/the disk is full.*[^.]\. Open it again to go on/),
+      },
     });
     expect(await next.outcome).toMatchObject({ failure: { code: 'store_failed' } });
     expect(endings(events)).toEqual(['turn.failed', 'turn.failed']);
