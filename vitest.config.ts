@@ -9,6 +9,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
+    // By default one core stays free, which is half of a small machine.
+    maxWorkers: '100%',
     // Errors elsewhere in the sources are the business of `npm run types`.
     typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], ignoreSourceErrors: true },
   },

@@ -58,7 +58,7 @@ function notProvided(): never {
   throw new Error('summarize is not provided: use turnMachine.provide(services({ model })).');
 }
 
-/** Shortens a conversation for the model, the cheapest way first. It always ends with less of it shown, summary or not. */
+/** Shortens a conversation for the model, the cheapest way first. It always ends with fewer messages shown, summary or not. */
 export const compactionMachine = setup({
   types: {
     context: {} as CompactionContext,

@@ -338,7 +338,7 @@ function afterEvent(
   const text = event === 'model answers nothing' || callsOf(event) > 0 ? '' : 'Well, so it is.';
   const older = turn.older + turn.newest;
   const next = { ...over, finishReason: finishReasonOf(event), text, older, newest: 0, failures: 0 };
-  if (event === 'model pauses') return { ...next, requests: turn.requests + 1 };
+  if (event === 'model pauses') return { ...next, requests: turn.requests + 1, isSummarized: false };
   const calls = callsOf(event);
   const tools = Array.from({ length: calls }, () => ({ isAlone: false, failures: 0, retryAt: 0 }));
   const toolCalls = turn.toolCalls + calls;

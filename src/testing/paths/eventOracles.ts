@@ -191,7 +191,8 @@ export const eventOracles: readonly Oracle[] = [
       if (isInSession(path.machine)) return undefined;
       const told = after.events.slice(before.events.length);
       if (only(told, 'step.started').length === 0) return undefined;
-      const given = path.steps.slice(0, index).filter(({ event }) => event === 'user steers').length;
+      // a turn that waits for a client goes on at once
+      const given = path.steps.slice(0, index + 1).filter(({ event }) => event === 'user steers').length;
       const taken = only(after.events, 'message.added').filter(({ cause }) => cause === 'steering').length;
       return given === taken ? undefined : `${given} messages steered the turn, and ${taken} were taken.`;
     },

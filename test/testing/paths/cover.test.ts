@@ -34,7 +34,7 @@ describe('the edge cover', () => {
     { machine: 'session', turns: 3, steps: 1 },
     { machine: 'turn', tools: 1, features: ['approvals', 'clients', 'preparation'] },
     { machine: 'turn', tools: 1, steps: 1, features: ['agents', 'guardrails', 'output'] },
-    { machine: 'turn', tools: 1, steps: 3, attempts: 1, features: ['compaction'] },
+    { machine: 'turn', tools: 1, toolAttempts: 1, attempts: 1, retries: 0, features: ['compaction'] },
   ])('runs green within %j', async (options) => {
     const { edges } = turnPaths(options);
     expect(edges.length).toBeGreaterThan(20);
