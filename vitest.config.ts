@@ -2,7 +2,8 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 // Tests and examples import `turnchart` by its own name and get src, not a build that may be stale.
-const conditions = ['turnchart-source', ...defaultServerConditions];
+// `module` is for bundlers: Node cannot run what some packages have behind it.
+const conditions = ['turnchart-source', ...defaultServerConditions.filter((condition) => condition !== 'module')];
 
 export default defineConfig({
   resolve: { conditions },

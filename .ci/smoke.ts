@@ -58,13 +58,14 @@ const greeted = await createAgent({ model, tools }).run('Greet.');
 if (greeted.text !== 'Greeted.' || calls !== 1) throw new Error(`the tool ran ${calls} times: ${greeted.text}`);
 
 // a door whose package is not there says which one it is
-const packages = {
-  openai: 'openai',
-  anthropic: '@anthropic-ai/sdk',
-  google: '@google/genai',
-  prices: '@pydantic/genai-prices',
+const doors = {
+  'adapters/openai': 'npm install openai',
+  'adapters/anthropic': 'npm install @anthropic-ai/sdk',
+  'adapters/google': 'npm install @google/genai',
+  'adapters/prices': 'npm install @pydantic/genai-prices',
+  telemetry: "'@opentelemetry/api'",
 };
-for (const [door, name] of Object.entries(packages)) {
-  const said = await import(`turnchart/adapters/${door}`).then(() => 'it opened', String);
-  if (!said.includes(`'${name}'`)) throw new Error(`turnchart/adapters/${door} does not name ${name}: ${said}`);
+for (const [door, help] of Object.entries(doors)) {
+  const said = await import(`turnchart/${door}`).then(() => 'it opened', String);
+  if (!said.includes(help)) throw new Error(`turnchart/${door} does not say ${help}: ${said}`);
 }

@@ -36,6 +36,7 @@ export type { Backoff, RetryPolicy } from './services/retryPolicy.ts';
 export type { StepOptions } from './services/stepOptions.ts';
 export type {
   ApproveOptions,
+  RecordOptions,
   ResolveToolOptions,
   SendOptions,
   Session,

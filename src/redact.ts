@@ -48,8 +48,11 @@ export class Redactor {
 
   /** @param secrets keys that must not appear even where nothing gives them away */
   constructor(secrets: readonly string[] = []) {
+    const known = secrets.filter((secret) => typeof secret === 'string');
+    // its pieces too: what looks like a key may have been taken out of a text before, up to where keys end
+    const pieces = known.flatMap((secret) => secret.split(/[\s"'`,;}\]&]+/));
     // what is shorter is no secret, and would tear holes into every text
-    this.#secrets = secrets.filter((secret) => typeof secret === 'string' && secret.length >= 6);
+    this.#secrets = [...known, ...pieces].filter((secret) => secret.length >= 6);
   }
 
   /** The text without secrets, no longer than this. */

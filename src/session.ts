@@ -76,6 +76,16 @@ interface Held {
   readonly failure: Failure | undefined;
 }
 
+export interface RecordOptions {
+  /**
+   * `rest`: where the session rests, and so everything that is needed to play it again. `now`: in the middle of a turn,
+   * too; what that turn did before is missing, so such a recording is there to be read.
+   *
+   * @default 'rest'
+   */
+  readonly from?: 'rest' | 'now';
+}
+
 /**
  * A conversation: many turns, one at a time. Commands act at once and say whether they were taken; they throw only for
  * arguments that are wrong in themselves.
@@ -337,16 +347,20 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    * Tells everything that makes up a recording: where the session stands, then every input and every event as it comes.
    * Each entry is plain JSON; a line of JSON per entry is a recording's file.
    *
-   * @throws Error while a turn runs or waits: a recording begins where the session rests
+   * @throws Error while a turn runs or waits, unless it may begin there (`from: 'now'`)
    * @example
    * ```ts
    * const file = createWriteStream('session.jsonl');
    * session.record((entry) => file.write(`${JSON.stringify(entry)}\n`));
    * ```
    */
-  record(recorder: Recorder): Unsubscribe {
+  record(recorder: Recorder, options: RecordOptions = {}): Unsubscribe {
     if (typeof recorder !== 'function') throw new TypeError('record(): the recorder is not a function.');
-    if (this.#actor.getSnapshot().value !== 'idle') {
+    const { from = 'rest', ...others } = options;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw new TypeError(`record(): the option \`${unknown}\` is not supported.`);
+    if (from !== 'rest' && from !== 'now') throw new TypeError("record(): `from` can only be 'rest' or 'now'.");
+    if (from === 'rest' && this.#actor.getSnapshot().value !== 'idle') {
       throw new Error(`Session "${this.id}" is ${this.snapshot.status}: a recording begins where a session rests.`);
     }
     this.#driver.host.onRow = this.#takeRow;

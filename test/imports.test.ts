@@ -73,6 +73,11 @@ const rooms: Readonly<Record<string, Room>> = {
     mayImport: ['words', 'effects', 'machines', 'host'],
     rule: 'inspection imports words, effects, host and machines',
   },
+  telemetry: {
+    files: /^telemetry\//,
+    mayImport: ['words', 'effects', 'machines', 'host', 'agent'],
+    rule: 'telemetry imports words, effects, machines, host and the session',
+  },
   paths: {
     files: /^testing\/paths\//,
     mayImport: [
@@ -201,6 +206,10 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
     broken: ({ specifier }, { room }) => packageOf(specifier) === '@xstate/graph' && room !== 'paths',
   },
   {
+    rule: '@opentelemetry/api is imported only by telemetry, so that no other door needs it',
+    broken: ({ specifier }, { room }) => packageOf(specifier).startsWith('@opentelemetry/') && room !== 'telemetry',
+  },
+  {
     rule: 'src imports its own files by relative paths, because the own name would pass by the table of rooms',
     broken: ({ specifier }) => packageOf(specifier) === 'turnchart' || specifier.startsWith('#'),
   },
@@ -269,6 +278,9 @@ describe('the checker of imports', () => {
     ['adapters/aiSdk/failures.ts', `import { APICallError } from '@ai-sdk/provider';`, packageRule('of the AI SDK')],
     ['testing/index.ts', `export { turnPaths } from './paths/index.ts';`, rule('testing')],
     ['testing/walk.ts', `import { getAdjacencyMap } from '@xstate/graph';`, packageRule('@xstate/graph')],
+    ['session.ts', `import type { telemetry } from './telemetry/index.ts';`, rule('agent')],
+    ['telemetry/index.ts', `import { toSvg } from '../inspection/toSvg.ts';`, rule('telemetry')],
+    ['inspection/spans.ts', `import { trace } from '@opentelemetry/api';`, packageRule('@opentelemetry/api')],
     ['cli/main.ts', `import { createAgent } from 'turnchart';`, packageRule('src imports')],
     ['services/callModel.ts', `const sdk = await import(name);`, visibleRule],
     ['cli/main.ts', `import pkg from '../../package.json' with { type: 'json' };`, unknownRoom],

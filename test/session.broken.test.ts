@@ -9,6 +9,7 @@ import { emptyHistory } from '../src/machines/history.ts';
 import { sessionMachine } from '../src/machines/sessionMachine.ts';
 import { Session } from '../src/session.ts';
 import type { SessionSetup } from '../src/sessionSetup.ts';
+import { backend } from './telemetry/support.ts';
 
 const slow = defineTool({
   name: 'slow',
@@ -50,6 +51,24 @@ function fragileSession(model: ScriptedModel, clock: SimulatedClock) {
 }
 
 describe('a machine that breaks', () => {
+  it('is a turn that failed to whoever traces the session, and so is what it was at', async () => {
+    const clock = new SimulatedClock();
+    const { session } = fragileSession(scriptedModel([{ calls: [{ name: 'slow' }] }, 'Fine.']), clock);
+    const traces = backend();
+    traces.observe(session);
+    session.send('Hi');
+    await clock.advance(0);
+    session.steer('This breaks it.');
+    await clock.advance(0);
+    expect(traces.tree().toSorted()).toEqual([
+      '  chat script',
+      '  chat script',
+      '  execute_tool slow: cancelled',
+      'invoke_agent fragile',
+      'invoke_agent fragile: failed!',
+    ]);
+  });
+
   it('fails its turn with one terminal event, aborts what runs, and leaves a session that goes on', async () => {
     const clock = new SimulatedClock();
     const model = scriptedModel([{ calls: [{ name: 'slow' }] }, 'Fine.']);

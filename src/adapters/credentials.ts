@@ -7,6 +7,29 @@ export function variable(name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/**
+ * The key that was given, or a function that gets one; else that of the first variable that has one.
+ *
+ * @param maker what was called, for the error
+ * @throws TypeError for a key that no header can hold: with a line break in it, say. It does not repeat the key.
+ */
+export function findKey<T>(maker: string, given: T | undefined, ...variables: readonly string[]): T | undefined;
+export function findKey(maker: string, given: unknown, ...variables: readonly string[]): unknown {
+  if (given !== undefined) return typeof given === 'string' ? checkKey(given, `${maker}: \`apiKey\``) : given;
+  for (const name of variables) {
+    const key = variable(name);
+    if (key !== undefined) return checkKey(key, `The environment variable ${name}`);
+  }
+  return undefined;
+}
+
+/** Blanks around it do no harm, as at the end of a file. */
+function checkKey(key: string, where: string): string {
+  const trimmed = key.trim();
+  if (/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(trimmed)) return trimmed;
+  throw new TypeError(`${where} holds more than a key: a line break, or another character that no header can carry.`);
+}
+
 /** The values of headers that hold what must not appear in a failure. */
 export function secretsIn(headers: GivenHeaders = {}): readonly string[] {
   const secret = Object.entries(headers).filter(([name]) => /auth|key|token|secret|cookie/i.test(name));

@@ -1,6 +1,9 @@
-import { calcPrice, type PriceCalculation } from '@pydantic/genai-prices';
+import type { PriceCalculation } from '@pydantic/genai-prices';
 import type { Model, Usage } from '../model.ts';
+import { loadPeer } from './peer.ts';
 import { identityOf } from './wrapping.ts';
+
+const { calcPrice } = await loadPeer('prices', '@pydantic/genai-prices', () => import('@pydantic/genai-prices'));
 
 /** Prices of one model, per million tokens, in any currency. */
 export interface ModelPrices {
@@ -43,9 +46,14 @@ export function genaiPrices(
  * overflow. One that has a window, or of which none is known, is given back as it is.
  */
 export function withContextWindow(model: Model): Model {
-  const contextWindow = model.contextWindow ?? find(model, { inputTokens: 1, outputTokens: 1 })?.model.context_window;
+  const contextWindow = model.contextWindow ?? contextWindowOf(model);
   if (contextWindow === undefined || contextWindow === model.contextWindow) return model;
   return { ...identityOf(model), contextWindow, stream: (request, options) => model.stream(request, options) };
+}
+
+/** How many tokens fit into one request, as far as `@pydantic/genai-prices` knows the model. */
+export function contextWindowOf(model: Priced): number | undefined {
+  return find(model, { inputTokens: 1, outputTokens: 1 })?.model.context_window;
 }
 
 function costOf({ input, output, cachedInput = input, cacheWrite = input }: ModelPrices, usage: Usage): number {

@@ -39,7 +39,7 @@ async function main(words: readonly string[]): Promise<number> {
       terminal.write(`${readVersion()}\n`);
       return exitCodes.completed;
     case 'models':
-      terminal.write(listModels(process.env));
+      terminal.write(await listModels(process.env));
       return exitCodes.completed;
     case 'chart':
       return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);

@@ -123,13 +123,9 @@ async function chooseByName(name: string, env: Environment): Promise<ChosenModel
     const model = await provider.make(modelId, env);
     const chosen = { name, isSimulated: provider.remote === undefined, notice: introduce(provider, modelId, env) };
     if (chosen.isSimulated || !isInstalled('@pydantic/genai-prices')) return { ...chosen, model };
-    const { genaiPrices } = await import('../adapters/prices.ts');
-    return { ...chosen, model, pricing: genaiPrices() };
+    const { genaiPrices, withContextWindow } = await import('../adapters/prices.ts');
+    return { ...chosen, model: withContextWindow(model), pricing: genaiPrices() };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') {
-      const missing = provider.remote?.package;
-      return { problem: `the package "${missing}" is missing: npm install ${missing}.` };
-    }
     return { problem: error instanceof Error ? error.message : String(error) };
   }
 }
@@ -157,12 +153,15 @@ export function hintAtKeys(env: Environment): string | undefined {
   return hints.length === 0 ? undefined : hints.join(' ');
 }
 
-/** What can be chosen, what is there for it and what is missing: a row for each provider. */
-export function listModels(env: Environment): string {
-  return table(
-    providers.map((provider) => {
-      const { remote, description } = provider;
-      if (remote === undefined) return [namePattern(provider), 'ready', description];
+/**
+ * What can be chosen, what is there for it and what is missing: a row for each provider, and one for the model that it
+ * is asked for where nobody names one.
+ */
+export async function listModels(env: Environment): Promise<string> {
+  const rows = await Promise.all(
+    providers.map(async (provider) => {
+      const { name, remote, description } = provider;
+      if (remote === undefined) return [[namePattern(provider), 'ready', description]];
       const key = keyOf(remote, env);
       const hasKey = Boolean(env[key]);
       const hasPackage = isInstalled(remote.package);
@@ -175,9 +174,39 @@ export function listModels(env: Environment): string {
         ...(hasPackage ? [`package ${remote.package} is installed`] : []),
         `at ${addressOf(remote, env)}`,
       ];
-      return [namePattern(provider), missing.length === 0 ? 'ready' : 'missing', [...missing, ...there].join(', ')];
+      const about = await describeModel(name, remote.exampleModel);
+      return [
+        [namePattern(provider), missing.length === 0 ? 'ready' : 'missing', [...missing, ...there].join(', ')],
+        ['', '', `default ${name}/${remote.exampleModel}${about === '' ? '' : `: ${about}`}`],
+      ];
     }),
   );
+  return table(rows.flat());
+}
+
+/** How much fits into a model, and what it costs, as far as that is known. */
+async function describeModel(provider: string, modelId: string): Promise<string> {
+  if (!isInstalled('@pydantic/genai-prices')) return '';
+  const { contextWindowOf, genaiPrices } = await import('../adapters/prices.ts');
+  const model = { provider, modelId };
+  const window = contextWindowOf(model);
+  const cost = genaiPrices();
+  // of a short request: long ones may cost more
+  const [input, output] = [
+    cost(model, { inputTokens: 1_000, outputTokens: 0 }),
+    cost(model, { inputTokens: 0, outputTokens: 1_000 }),
+  ];
+  return [
+    ...(window === undefined ? [] : [`${window.toLocaleString('en')} tokens`]),
+    ...(input === undefined || output === undefined
+      ? []
+      : [`${perMillion(input)} in and ${perMillion(output)} out per million`]),
+  ].join(', ');
+}
+
+function perMillion(costOfThousand: number): string {
+  const dollars = costOfThousand * 1_000;
+  return `$${dollars.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
 }
 
 /** What can be chosen, as `--help` explains it: a row for each provider. */

@@ -45,7 +45,17 @@ export interface StepPlan {
   /** Names of the tools that the model may call. */
   readonly tools?: readonly string[];
   readonly toolChoice?: ToolChoice;
-  readonly model?: Pick<Model, 'provider' | 'modelId'>;
+  readonly model?: ModelName;
+}
+
+/** Which model. */
+export type ModelName = Pick<Model, 'provider' | 'modelId'>;
+
+/** For whoever looks at what the work outside has come to; machines do not. */
+interface AskedModel {
+  readonly model?: ModelName;
+  /** What the provider calls its answer, and the model that gave it. */
+  readonly response?: { readonly id?: string; readonly modelId?: string };
 }
 
 /** One attempt of a model call. */
@@ -71,7 +81,7 @@ export interface CallModelInput extends EffectInput {
 export type CallModelOutput = ModelAnswer | ModelDenied | ModelTrouble;
 
 /** A guardrail did not let the answer through. */
-export interface ModelDenied {
+export interface ModelDenied extends AskedModel {
   readonly type: 'denied';
   readonly by: GuardrailReport;
   readonly reports: readonly GuardrailReport[];
@@ -81,7 +91,7 @@ export interface ModelDenied {
 }
 
 /** The model answered. */
-export interface ModelAnswer {
+export interface ModelAnswer extends AskedModel {
   readonly type: 'answer';
   readonly content: readonly AssistantPart[];
   readonly finishReason: FinishReason;
@@ -95,7 +105,7 @@ export interface ModelAnswer {
 }
 
 /** The model call failed. */
-export interface ModelTrouble {
+export interface ModelTrouble extends AskedModel {
   readonly type: 'trouble';
   readonly failure: Failure;
   /** When to try again, jitter included, or not to. One that is not `counted` uses up no attempt, and is never refused. */
@@ -183,7 +193,7 @@ export interface SummarizeInput extends EffectInput {
   readonly stallTimeoutMs: number;
 }
 
-export type SummarizeOutput = {
+export type SummarizeOutput = AskedModel & {
   readonly usage: Usage;
   readonly cost?: number;
 } & ({ readonly type: 'summarized'; readonly text: string } | { readonly type: 'failed'; readonly failure: Failure });

@@ -2,18 +2,11 @@ import type { AnswerPart } from '../events.ts';
 import { createFailure, type Failure } from '../failure.ts';
 import { type Json, parseModelJson } from '../json.ts';
 import type { AssistantPart } from '../messages.ts';
-import {
-  type FinishReason,
-  type ModelPart,
-  noUsage,
-  type ReasoningDelta,
-  type TextDelta,
-  type Usage,
-} from '../model.ts';
+import { type ModelPart, noUsage, type ReasoningDelta, type TextDelta, type Usage } from '../model.ts';
 
 /** How an answer ended; nothing while it has not. */
 type End =
-  | { readonly type: 'finish'; readonly finishReason: FinishReason }
+  | Omit<Extract<ModelPart, { type: 'finish' }>, 'usage'>
   | { readonly type: 'error'; readonly failure: Failure }
   | { readonly type: 'aborted' };
 
@@ -37,7 +30,7 @@ export class AnswerBuilder {
   add(read: ModelPart | readonly ModelPart[]): readonly AnswerPart[] {
     const shown: AnswerPart[] = [];
     if (isPart(read)) this.#take(read, shown);
-    else for (const part of read) this.#take(part, shown);
+    else for (const part of mergeDeltas(read)) this.#take(part, shown);
     if (shown.length > 0 && this.usage !== this.#toldUsage) {
       this.#toldUsage = this.usage;
       shown.push({ type: 'usage', usage: this.usage });
@@ -142,6 +135,27 @@ export class AnswerBuilder {
 
 function isPart(read: ModelPart | readonly ModelPart[]): read is ModelPart {
   return !Array.isArray(read);
+}
+
+/**
+ * Neighbouring deltas of one block as one. Their texts are joined at once: added one by one, they would all be kept for
+ * as long as the answer, a piece each, and cost the garbage collector more than all else that is done with them.
+ */
+function mergeDeltas(parts: readonly ModelPart[]): readonly ModelPart[] {
+  const merged: ModelPart[] = [];
+  let texts: string[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (part.type !== 'text-delta' && part.type !== 'reasoning-delta') {
+      merged.push(part);
+      continue;
+    }
+    texts.push(part.text);
+    const next = parts[index + 1];
+    if (next?.type === part.type && next.id === part.id) continue;
+    merged.push(texts.length === 1 ? part : { ...part, text: texts.join('') });
+    texts = [];
+  }
+  return merged;
 }
 
 /** Neighbouring deltas of one kind are one: a read is as few parts as it can be. */

@@ -59,7 +59,12 @@ export function callModel(options: CallModelOptions) {
       });
       const { cost, remarks } = price(options.pricing, model, answer.usage);
       const { usage, end, repairs } = answer;
-      const paid = { usage, ...(cost !== undefined && { cost }), ...(remarks.length > 0 && { remarks }) };
+      const paid = {
+        usage,
+        ...(cost !== undefined && { cost }),
+        ...(remarks.length > 0 && { remarks }),
+        ...asked(model, end),
+      };
       if (failure === undefined && end?.type === 'finish') {
         await guard?.checkWhole(answer.content());
         const { denied, reports = [], rewritten } = guard ?? {};
@@ -87,6 +92,12 @@ export function callModel(options: CallModelOptions) {
     },
     answerReports,
   );
+}
+
+/** Who was asked, and what the provider says of its answer. */
+export function asked({ provider, modelId }: Model, end: AnswerBuilder['end']) {
+  const response = end?.type === 'finish' ? end.response : undefined;
+  return { model: { provider, modelId }, ...(response !== undefined && { response }) };
 }
 
 function createRequest(options: CallModelOptions, input: CallModelInput): ModelRequest {

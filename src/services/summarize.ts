@@ -4,7 +4,7 @@ import type { SummarizeInput, SummarizeOutput } from '../machines/contracts.ts';
 import type { AssistantPart, FilePart, Message, ToolOutput, ToolResultPart } from '../messages.ts';
 import type { Model, ModelRequest } from '../model.ts';
 import { AnswerBuilder, answerFailures } from './answer.ts';
-import { type Pricing, price } from './callModel.ts';
+import { asked, type Pricing, price } from './callModel.ts';
 import { readAnswer } from './readAnswer.ts';
 import { cut } from './toolOutput.ts';
 
@@ -37,7 +37,7 @@ export function summarize({ model: modelOfTurns, compaction, pricing }: Summariz
     const failure = await readAnswer(model, createRequest(scope.input, prompt), answer, scope, () => true);
     const { usage, end } = answer;
     const { cost } = price(pricing, model, usage);
-    const paid = { usage, ...(cost !== undefined && { cost }) };
+    const paid = { usage, ...(cost !== undefined && { cost }), ...asked(model, end) };
     if (failure !== undefined) return { type: 'failed', failure, ...paid };
     if (end?.type !== 'finish') {
       return { type: 'failed', failure: end?.type === 'error' ? end.failure : answerFailures.cutOff(), ...paid };

@@ -15,9 +15,11 @@ afterEach(() => {
 });
 
 /** The rows of the list, by provider, with single spaces. */
-function rowsOf(env: Parameters<typeof listModels>[0]): Readonly<Record<string, string>> {
-  const rows = listModels(env).trimEnd().split('\n');
-  return Object.fromEntries(rows.map((row) => [/^\w+/.exec(row)?.[0], row.replace(/^\S+ +/, '').replace(/ +/g, ' ')]));
+async function rowsOf(env: Parameters<typeof listModels>[0]): Promise<Readonly<Record<string, string>>> {
+  const rows = (await listModels(env)).trimEnd().split(/\n(?! )/);
+  return Object.fromEntries(
+    rows.map((row) => [/^\w+/.exec(row)?.[0], row.replace(/^\S+ +/, '').replace(/[ \n]+/g, ' ')]),
+  );
 }
 
 describe('a model that is chosen by its name', () => {
@@ -84,13 +86,18 @@ describe('a model that is chosen by its name', () => {
 });
 
 describe('the providers', () => {
-  test('are listed with what is there and what is missing, without keys', () => {
-    expect(rowsOf({})).toMatchObject({
+  test('are listed with what is there and what is missing, without keys', async () => {
+    expect(await rowsOf({})).toMatchObject({
       simulated: 'ready a local program that needs no key',
-      openai: 'missing OPENAI_API_KEY is not set, package openai is installed, at api.openai.com',
-      anthropic: 'missing ANTHROPIC_API_KEY is not set, package @anthropic-ai/sdk is installed, at api.anthropic.com',
-      google:
-        'missing GEMINI_API_KEY is not set, package @google/genai is installed, at generativelanguage.googleapis.com',
+      openai: expect.stringMatching(
+        /^missing OPENAI_API_KEY is not set, package openai is installed, at api\.openai\.com /,
+      ),
+      anthropic: expect.stringMatching(
+        /^missing ANTHROPIC_API_KEY is not set, package @anthropic-ai\/sdk is installed, at api\.anthropic\.com /,
+      ),
+      google: expect.stringMatching(
+        /^missing GEMINI_API_KEY is not set, package @google\/genai is installed, at generativelanguage\.googleapis\.com /,
+      ),
     });
     const configured = {
       OPENAI_API_KEY: key,
@@ -100,17 +107,26 @@ describe('the providers', () => {
       GOOGLE_API_KEY: key,
       GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:1',
     };
-    expect(rowsOf(configured)).toMatchObject({
-      openai: 'ready OPENAI_API_KEY is set, package openai is installed, at http://127.0.0.1:1/v1',
-      anthropic: 'ready ANTHROPIC_API_KEY is set, package @anthropic-ai/sdk is installed, at http://127.0.0.1:1',
-      google: 'ready GOOGLE_API_KEY is set, package @google/genai is installed, at http://127.0.0.1:1',
+    expect(await rowsOf(configured)).toMatchObject({
+      openai: expect.stringMatching(/^ready OPENAI_API_KEY is set, package openai is installed, at http:\S+\/v1 /),
+      anthropic: expect.stringMatching(
+        /^ready ANTHROPIC_API_KEY is set, package @anthropic-ai\/sdk is installed, at http/,
+      ),
+      google: expect.stringMatching(/^ready GOOGLE_API_KEY is set, package @google\/genai is installed, at http/),
     });
-    expect(listModels(configured)).not.toContain('canary');
-    const columns = listModels({})
+    expect(await listModels(configured)).not.toContain('canary');
+    const columns = (await listModels({}))
       .trimEnd()
-      .split('\n')
+      .split(/\n(?! )/)
       .map((row) => row.search(/ready|missing/));
     expect(new Set(columns).size).toBe(1);
+  });
+
+  test('are listed with the model that each is asked for where none is named, how much fits into it and what it costs', async () => {
+    const { openai, anthropic, google } = await rowsOf({});
+    expect(openai).toContain('default openai/gpt-5: 400,000 tokens, $1.25 in and $10.00 out per million');
+    expect(anthropic).toContain('default anthropic/claude-sonnet-5-5');
+    expect(google).toContain('default google/gemini-2.5-flash');
   });
 
   test('are hinted at where their key is set', () => {

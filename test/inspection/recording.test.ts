@@ -78,6 +78,22 @@ describe('a recording', () => {
     expect(() => session.record(() => {})).not.toThrow();
   });
 
+  it('may begin there where it is only to be read', async () => {
+    const session = chat([{ text: ['One, ', 'two.'] }]);
+    const turn = session.send('Count');
+    const entries: RecordingEntry[] = [];
+    session.record((entry) => entries.push(entry), { from: 'now' });
+    await turn.outcome;
+    expect(entries[0]).toMatchObject({ type: 'session', sessionId: 's', agent: 'recorded', seq: 0 });
+    const settled = entries.flatMap((entry) => (entry.type === 'row' && entry.input.type === 'settled' ? [entry] : []));
+    expect(only(settled).input).toMatchObject({
+      result: { value: { type: 'answer', model: { provider: 'scripted', modelId: 'script' } } },
+    });
+    expect(entries.at(-1)).toMatchObject({ type: 'event', event: { type: 'session.idle' } });
+    expect(() => session.record(() => {}, { from: 'then' } as never)).toThrow("`from` can only be 'rest' or 'now'.");
+    expect(() => session.record(() => {}, { until: 1 } as never)).toThrow('the option `until` is not supported.');
+  });
+
   it('ends with its subscription', async () => {
     const session = chat(['Hi.']);
     const entries: RecordingEntry[] = [];

@@ -1,6 +1,8 @@
-import Anthropic from '@anthropic-ai/sdk';
-import { canGoWithoutKey, secretsIn, variable } from '../credentials.ts';
+import { canGoWithoutKey, findKey, secretsIn, variable } from '../credentials.ts';
+import { loadPeer } from '../peer.ts';
 import type { AnthropicOptions, MessagesClient } from './anthropic.ts';
+
+const { default: Client } = await loadPeer('anthropic', '@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 
 const ownBaseURL = 'https://api.anthropic.com';
 
@@ -14,7 +16,8 @@ export interface Connection {
 /**
  * The user's client, or one of the settings.
  *
- * @throws Error where a key is needed and none is there; TypeError for settings that contradict each other.
+ * @throws Error where a key is needed and none is there; TypeError for a key that cannot be sent, and for settings that
+ * contradict each other.
  */
 export function connect(options: AnthropicOptions): Connection {
   const { client, headers, fetch } = options;
@@ -24,7 +27,7 @@ export function connect(options: AnthropicOptions): Connection {
     throw new TypeError(`anthropic(): \`client\` brings its own \`${other}\`; give one of the two.`);
   }
   const baseURL = addressOf(options);
-  const given = options.apiKey ?? variable('ANTHROPIC_API_KEY');
+  const given = findKey('anthropic()', options.apiKey, 'ANTHROPIC_API_KEY');
   const isKeyless = given === undefined || given === '';
   if (isKeyless && !canGoWithoutKey(baseURL, headers)) {
     const { host } = new URL(baseURL);
@@ -42,7 +45,7 @@ export function connect(options: AnthropicOptions): Connection {
       return key;
     });
   return {
-    client: new Anthropic({
+    client: new Client({
       baseURL,
       // without a key the SDK looks for credentials everywhere; a header of `null` keeps this one from being sent
       apiKey: isKeyless ? 'none' : getKey || given,

@@ -1,9 +1,10 @@
-import { type GenerateContentParameters, GoogleGenAI } from '@google/genai';
-import { secretsIn, variable } from '../credentials.ts';
+import type { GenerateContentParameters, GoogleGenAI } from '@google/genai';
+import { findKey, secretsIn } from '../credentials.ts';
 import { isWire } from '../wire.ts';
 import { withBareErrors } from './bareErrors.ts';
 import { ErrorAnswer, NotSent } from './failures.ts';
 import type { GoogleOptions } from './google.ts';
+import { GoogleGenAI as Client } from './sdk.ts';
 
 type Fetch = NonNullable<GoogleOptions['fetch']>;
 
@@ -13,7 +14,7 @@ export class ApiClient {
   readonly fetch: Fetch;
   readonly secrets: readonly string[];
 
-  /** @throws Error where there is no key; TypeError for settings that contradict each other. */
+  /** @throws Error where there is no key; TypeError for one that cannot be sent, and for settings that contradict each other. */
   constructor(options: GoogleOptions) {
     this.client = createClient(options);
     this.fetch = options.fetch ?? fetchOf(this.client) ?? ((url, init) => fetch(url, init));
@@ -95,7 +96,7 @@ function createClient(options: GoogleOptions): GoogleGenAI {
       'No API key: set the environment variable GEMINI_API_KEY, or give google() an `apiKey`; for Vertex AI a `client`.',
     );
   }
-  return new GoogleGenAI({
+  return new Client({
     apiKey,
     // else a variable of the environment decides whose key this is
     vertexai: false,
@@ -108,7 +109,7 @@ function createClient(options: GoogleOptions): GoogleGenAI {
 }
 
 function keyIn({ client, apiKey }: GoogleOptions): string | undefined {
-  return client === undefined ? (apiKey ?? variable('GOOGLE_API_KEY') ?? variable('GEMINI_API_KEY')) : undefined;
+  return client === undefined ? findKey('google()', apiKey, 'GOOGLE_API_KEY', 'GEMINI_API_KEY') : undefined;
 }
 
 /** What the user's client would send with. */

@@ -1,19 +1,19 @@
-import {
-  type Content,
-  type FunctionCall,
-  FunctionCallingConfigMode,
-  type FunctionResponsePart,
-  type GenerateContentConfig,
-  type GenerateContentParameters,
-  type Part,
-  type ThinkingConfig,
-  type ThinkingLevel,
-  type ToolConfig,
+import type {
+  Content,
+  FunctionCall,
+  FunctionResponsePart,
+  GenerateContentConfig,
+  GenerateContentParameters,
+  Part,
+  ThinkingConfig,
+  ThinkingLevel,
+  ToolConfig,
 } from '@google/genai';
 import type { Json } from '../../json.ts';
 import type { AssistantPart, FilePart, Message, TextPart, ToolCallPart, ToolResultPart } from '../../messages.ts';
 import type { ModelRequest, ToolChoice, ToolSpec } from '../../model.ts';
 import { isWire } from '../wire.ts';
+import { FunctionCallingConfigMode } from './sdk.ts';
 import { foreignCall, signatureOf } from './signatures.ts';
 
 /** Families that know no signatures, or do not insist on them. */

@@ -1,13 +1,17 @@
-import OpenAI from 'openai';
-import { canGoWithoutKey, secretsIn, variable } from '../credentials.ts';
+import type OpenAI from 'openai';
+import { canGoWithoutKey, findKey, secretsIn, variable } from '../credentials.ts';
+import { loadPeer } from '../peer.ts';
 import type { OpenAIOptions } from './openai.ts';
+
+const { default: Client } = await loadPeer('openai', 'openai', () => import('openai'));
 
 const ownBaseURL = 'https://api.openai.com/v1';
 
 /**
  * The user's client, or one of the settings.
  *
- * @throws Error where a key is needed and none is there; TypeError for settings that contradict each other.
+ * @throws Error where a key is needed and none is there; TypeError for a key that cannot be sent, and for settings that
+ * contradict each other.
  */
 export function createClient(options: OpenAIOptions): OpenAI {
   const { client, headers, organization, project, fetch } = options;
@@ -19,7 +23,7 @@ export function createClient(options: OpenAIOptions): OpenAI {
     throw new TypeError(`openai(): \`client\` brings its own \`${other}\`; give one of the two.`);
   }
   const baseURL = addressOf(options);
-  const apiKey = options.apiKey ?? variable('OPENAI_API_KEY');
+  const apiKey = findKey('openai()', options.apiKey, 'OPENAI_API_KEY');
   const isKeyless = apiKey === undefined || apiKey === '';
   if (isKeyless && !canGoWithoutKey(baseURL, headers)) {
     const server = isOwnServer(baseURL) ? '' : ` for ${new URL(baseURL).host}`;
@@ -27,7 +31,7 @@ export function createClient(options: OpenAIOptions): OpenAI {
       `No API key${server}: set the environment variable OPENAI_API_KEY, or give openai() an \`apiKey\`.`,
     );
   }
-  return new OpenAI({
+  return new Client({
     baseURL,
     // the SDK insists on a key; a header of `null` keeps it from being sent
     apiKey: isKeyless ? 'none' : apiKey,

@@ -67,7 +67,7 @@ export const commands: readonly SlashCommand[] = [
     choices: modelNames,
     run: async ({ conversation, env, say }, name) => {
       if (name === '')
-        return say(`${conversation.chosen.name} answers. To change that: /model NAME\n\n${listModels(env)}`);
+        return say(`${conversation.chosen.name} answers. To change that: /model NAME\n\n${await listModels(env)}`);
       if (!conversation.isIdle) return say('The model can be changed when no turn runs: cancel it first.', 'problem');
       const problem = await conversation.switchModel(name);
       if (problem === undefined) say(conversation.chosen.notice);
