@@ -127,6 +127,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'services',
       'store',
       'agent',
+      'mcp',
       'durability',
       'inspection',
       'httpProtocol',
