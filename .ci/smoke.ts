@@ -63,6 +63,7 @@ const doors = {
   'adapters/anthropic': 'npm install @anthropic-ai/sdk',
   'adapters/google': 'npm install @google/genai',
   'adapters/prices': 'npm install @pydantic/genai-prices',
+  acp: "'@agentclientprotocol/sdk'",
   telemetry: "'@opentelemetry/api'",
 };
 for (const [door, help] of Object.entries(doors)) {

@@ -144,6 +144,8 @@ export interface EventsOptions {
 /** What sessions share: model, instructions, tools, limits. */
 export interface Agent<TContext = unknown, TOutput = undefined> {
   readonly name: string;
+  /** Who answers, where no step says otherwise. */
+  readonly model: Pick<Model, 'provider' | 'modelId' | 'contextWindow'>;
   /** What its sessions read the time from. */
   readonly clock: Clock;
   /** Where its sessions are kept beyond this process, if anywhere. */
@@ -208,6 +210,7 @@ export function createAgent<
 
 class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   readonly name: string;
+  readonly model: SessionSetup['model'];
   readonly clock: Clock;
   readonly store: Store | undefined;
   readonly #setup: SessionSetup;
@@ -218,6 +221,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
   constructor(options: AgentOptions<readonly AnyTool[], Schema | undefined>) {
     const { name = 'agent', clock = systemClock } = options;
     this.name = name;
+    this.model = describeModel(options.model);
     this.clock = clock;
     this.store = options.store;
     this.#keeper = options.store && new Keeper(options.store);
@@ -228,7 +232,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
       agent: name,
       ...session,
       outputs,
-      model: describeModel(options.model),
+      model: this.model,
       clock,
       hasPricing: options.pricing !== undefined,
       maxOutputChars: options.limits?.maxOutputChars ?? defaultMaxOutputChars,

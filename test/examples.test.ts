@@ -206,6 +206,15 @@ const says: Record<string, RegExp> = {
     / {2}completed: I am a simulated model: /,
     /nothing to cancel: { status: 'no_op' }/,
   ),
+  'acp.ts': lines(
+    /Notes/,
+    /Delete a note \(delete\): pending/,
+    /Delete a note\? Allow · Always allow in this session · Reject/,
+    / {2}in_progress/,
+    / {2}completed/,
+    /end_turn/,
+    /provider_unavailable true/,
+  ),
   'httpSendAgain.ts': lines(
     /Hello!/,
     / {2}failed: overloaded/,

@@ -132,6 +132,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'services',
       'store',
       'agent',
+      'mcp',
       'durability',
       'inspection',
       'httpProtocol',

@@ -41,6 +41,8 @@ async function main(words: readonly string[]): Promise<number> {
     case 'models':
       terminal.write(await listModels(process.env));
       return exitCodes.completed;
+    case 'acp':
+      return (await import('./acpCommand.ts')).acpCommand(command.words, process.env, terminal);
     case 'chart':
       return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);
     case 'sessions':
