@@ -20,7 +20,7 @@ export interface IndependentCommand {
   readonly words: readonly string[];
 }
 
-const independent = ['acp', 'chart', 'paths', 'sessions'] as const;
+const independent = ['acp', 'chart', 'paths', 'serve', 'sessions'] as const;
 
 /** What the options here are for. */
 type ParsedCommand = Exclude<Command, IndependentCommand>;
@@ -62,18 +62,19 @@ export interface ReplayCommand {
 }
 
 /** Commands that are to come: they would be taken for questions. */
-const later: ReadonlySet<string> = new Set('serve inspect'.split(' '));
+const later: ReadonlySet<string> = new Set(['inspect']);
 
 export const usage = `Usage: turnchart [run] [options] "question"    one turn
        turnchart [chat] [options]              a conversation
        turnchart acp [options]                 serves an editor
        turnchart models                        which models can be used, and what is missing
+       turnchart serve [options]               the agent over HTTP
        turnchart sessions [options]            the sessions that are kept
        turnchart replay [options] <file>       a recording or a kept session, played again
        turnchart chart [options] <machine>     the chart of a machine
        turnchart paths [options]               paths through a machine, to read or as tests
 
-acp, sessions, chart and paths have options of their own, which turnchart chart --help (and so on) lists.
+acp, serve, sessions, chart and paths have options of their own, which turnchart chart --help (and so on) lists.
 
 A turn prints its answer; tool calls, states and usage go to standard error.
 

@@ -45,6 +45,8 @@ async function main(words: readonly string[]): Promise<number> {
       return (await import('./acpCommand.ts')).acpCommand(command.words, process.env, terminal);
     case 'chart':
       return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);
+    case 'serve':
+      return (await import('./serveCommand.ts')).serveCommand(command.words, process.env, terminal);
     case 'sessions':
       return (await import('./sessions/sessionsCommand.ts')).sessionsCommand(command.words, process.env, terminal);
     case 'paths':

@@ -52,7 +52,7 @@ describe('the arguments', () => {
     [['chat', '--store', 'my.db'], /^--store says where a session is kept: give it a name with --session, too\.$/],
     [['chat', '--session', ' '], /^--session: the name is empty\.$/],
     [['replay', 'a', '--session', 'trip'], /^"turnchart replay" has no option --session\./],
-    [['serve'], /^"turnchart serve" is not there yet\./],
+    [['inspect'], /^"turnchart inspect" is not there yet\./],
     [['  '], /^The question is empty\./],
     [['--wrong'], /^Unknown option '--wrong'\. See turnchart --help\.$/],
   ])('%j are wrong', (words, message) => {

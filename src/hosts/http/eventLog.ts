@@ -10,6 +10,7 @@ export interface LogRead {
 
 /** An event, written once for all that read it. */
 export interface LoggedEvent {
+  readonly event: TurnEvent;
   readonly wire: WireEvent;
   /** Of `wire`. */
   readonly json: string;
@@ -61,6 +62,11 @@ export class EventLog {
   /** Behind the last event. */
   get last(): Cursor {
     return this.#last;
+  }
+
+  /** Everything behind it is there. */
+  get first(): Cursor {
+    return this.#from ?? beginning;
   }
 
   /** Characters written since the beginning. */
@@ -173,10 +179,14 @@ function readEntry(entry: Entry, after: Cursor): LoggedEvent {
   const from = run !== undefined && after.seq === event.seq ? run.ns.findLastIndex((n) => n <= after.n) : -1;
   const to = run?.ns.length ?? 0;
   if (entry.read?.from === from && entry.read.to === to) return entry.read.logged;
-  const wire = toWireEvent(run === undefined ? event : withText(event, run.text.slice(run.ends[from] ?? 0)));
-  const logged: LoggedEvent = { wire, json: JSON.stringify(wire) };
+  const logged = toLogged(run === undefined ? event : withText(event, run.text.slice(run.ends[from] ?? 0)));
   entry.read = { from, to, logged };
   return logged;
+}
+
+export function toLogged(event: TurnEvent): LoggedEvent {
+  const wire = toWireEvent(event);
+  return { event, wire, json: JSON.stringify(wire) };
 }
 
 /** The text that an event adds to what came before, and to what it does. */

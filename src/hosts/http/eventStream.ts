@@ -1,23 +1,36 @@
 import type { Clock } from '../../clock.ts';
-import type { TurnEventType } from '../../events.ts';
-import { type Cursor, formatCursor } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
 import type { LoggedEvent, LogRead } from './eventLog.ts';
-import { type LiveSession, type StreamStart, skipUntil } from './liveSession.ts';
-import { type Disconnecting, type DisconnectReason, heartbeatMs } from './protocol.ts';
+import type { LiveSession } from './liveSession.ts';
+import { type DisconnectReason, heartbeatMs } from './protocol.ts';
+
+/** How a stream says what it reads; all of it as server-sent events. */
+export interface StreamFormat {
+  /** Said before anything is read. */
+  readonly head: string;
+  /** What events are to the reader; empty where they are nothing. */
+  write(events: readonly LoggedEvent[]): string;
+  /**
+   * What is said last, where nothing more is to be waited for; asked when everything up to the cursor was read.
+   *
+   * @default the stream goes on
+   */
+  end?(cursor: Cursor): string | undefined;
+  /** What is said last where the stream ends before its reader wants. */
+  disconnect(reason: DisconnectReason, cursor: Cursor): string;
+}
 
 export interface EventStreamOptions {
-  readonly start: StreamStart;
-  /** What was said between the start and what the log still has. */
+  readonly cursor: Cursor;
+  /** What was said between the cursor and what the log still has. */
   readonly past: readonly LoggedEvent[];
-  readonly isWanted: (type: TurnEventType) => boolean;
+  readonly format: StreamFormat;
   readonly clock: Clock;
   /** How many characters a reader may be behind. */
   readonly maxBacklogChars: number;
   readonly onEnd: () => void;
 }
 
-/** After how long a browser comes again whose stream has broken, in ms. */
-const retryMs = 1_000;
 /** About as many characters are handed over at a time. */
 const chunkChars = 64 * 1024;
 
@@ -41,7 +54,6 @@ class LogReader {
   readonly #options: EventStreamOptions;
   readonly #controller: ReadableStreamDefaultController<Uint8Array>;
   readonly #encoder = new TextEncoder();
-  readonly #isBehindStart: (event: LoggedEvent) => boolean;
   readonly #stopListening: readonly (() => void)[];
   #cursor: Cursor;
   #past: readonly LoggedEvent[];
@@ -55,14 +67,11 @@ class LogReader {
     this.#live = live;
     this.#options = options;
     this.#controller = controller;
-    this.#cursor = options.start.cursor;
+    this.#cursor = options.cursor;
     this.#past = options.past;
-    this.#isBehindStart = skipUntil(options.start.turnId);
     this.#stopListening = [live.log.onAppend(() => this.#onAppend()), live.onEnd((reason) => this.#onEnd(reason))];
     this.#beat();
-    // before any event, so that whoever loses the connection at once comes again to the same place
-    const id = options.start.turnId === undefined ? `id: ${formatCursor(this.#cursor)}\n` : '';
-    this.#say(`retry: ${retryMs}\n${id}\n`);
+    this.#say(options.format.head);
   }
 
   pull(): Promise<void> | undefined {
@@ -84,7 +93,7 @@ class LogReader {
   #onAppend(): void {
     if (this.#wake !== undefined) {
       if (this.#sayMore()) this.#wakeUp();
-    } else if (this.#live.log.backlog(this.#cursor) > this.#options.maxBacklogChars) {
+    } else if (this.#hasLost() || this.#live.log.backlog(this.#cursor) > this.#options.maxBacklogChars) {
       this.#disconnect('slow_reader');
     }
   }
@@ -99,18 +108,31 @@ class LogReader {
 
   /** Says what comes next; false where nothing does. */
   #sayMore(): boolean {
+    const { format } = this.#options;
     for (;;) {
+      if (this.#hasLost()) {
+        this.#disconnect('slow_reader');
+        return true;
+      }
       const { events, cursor } = this.#read();
       if (events.length === 0) {
-        if (this.#ending !== undefined) this.#disconnect(this.#ending);
+        const last = format.end?.(this.#cursor);
+        if (last !== undefined) this.#end(last);
+        else if (this.#ending !== undefined) this.#disconnect(this.#ending);
         return this.#isStopped;
       }
       this.#cursor = cursor;
-      const frames = events.filter((event) => this.#isBehindStart(event) && this.#options.isWanted(event.wire.type));
-      if (frames.length === 0) continue;
-      this.#say(frames.map(toFrame).join(''));
+      const text = format.write(events);
+      if (text === '') continue;
+      this.#say(text);
       return true;
     }
+  }
+
+  /** Whether the log has dropped what comes next. */
+  #hasLost(): boolean {
+    const last = this.#past.at(-1);
+    return !this.#live.log.reaches(last === undefined ? this.#cursor : { seq: last.wire.seq, n: 0 });
   }
 
   #read(): LogRead {
@@ -135,12 +157,11 @@ class LogReader {
   }
 
   #disconnect(reason: DisconnectReason): void {
-    const event: Disconnecting = {
-      type: 'disconnecting',
-      session_id: this.#live.session.id,
-      data: { reason, since_id: formatCursor(this.#cursor) },
-    };
-    this.#say(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    this.#end(this.#options.format.disconnect(reason, this.#cursor));
+  }
+
+  #end(last: string): void {
+    if (last !== '') this.#say(last);
     this.#controller.close();
     this.stop();
   }
@@ -154,8 +175,4 @@ class LogReader {
     this.#wake = undefined;
     wake?.();
   }
-}
-
-function toFrame({ wire, json }: LoggedEvent): string {
-  return `id: ${wire.id}\nevent: ${wire.type}\ndata: ${json}\n\n`;
 }

@@ -29,6 +29,34 @@ export interface HttpAppOptions {
   readonly limits?: Partial<HttpLimits>;
 }
 
+/** A Hono app that can be stopped in good order. */
+export interface HttpApp extends Hono {
+  /**
+   * Takes no more work: messages and new sessions are refused with 503. Resolves when what is under way has ended, or
+   * after the grace period; by then all streams have been told, and are over. With a store, what is left can be gone on
+   * with by the next process, and what waits for somebody is not waited for. Without one, what is left is cancelled.
+   *
+   * @example
+   * ```ts
+   * process.once('SIGTERM', async () => {
+   *   await app.drain();
+   *   process.exit();
+   * });
+   * ```
+   */
+  drain(options?: DrainOptions): Promise<Drained>;
+}
+
+export interface DrainOptions {
+  /** How long is waited for what is under way, in ms. @default 10_000 */
+  readonly graceMs?: number;
+}
+
+export interface Drained {
+  /** Sessions that are left in the middle of something. */
+  readonly unfinished: number;
+}
+
 /**
  * Serves the sessions of an agent over HTTP: a Hono app for any server that takes `app.fetch`. Requests and answers are
  * described by `/v1/openapi.json`.
@@ -43,14 +71,15 @@ export interface HttpAppOptions {
  * serve({ fetch: app.fetch, port: 8080 }); // of @hono/node-server
  * ```
  */
-export function httpApp(options: HttpAppOptions): Hono {
+export function httpApp(options: HttpAppOptions): HttpApp {
   const { agent, sessions = [], authorize, cors: origins, limits: given, ...others } = options;
   checkNames('httpApp()', others, []);
   if (authorize !== undefined && typeof authorize !== 'function') {
     throw new TypeError('httpApp(): `authorize` is not a function.');
   }
   const limits = checkLimits(given);
-  const host: Host = { agent, limits, sessions: new Sessions(agent, limits, sessions), streams: { open: 0 } };
+  const served = new Sessions(agent, limits, sessions);
+  const host: Host = { agent, limits, sessions: served, streams: { open: 0 } };
   const app = new Hono();
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error);
@@ -88,7 +117,9 @@ export function httpApp(options: HttpAppOptions): Hono {
   const operations = [...routes.map(({ operation }) => operation), documentOperation];
   const document = openApiDocument(operations, { agent: agent.name, limits, needsToken: authorize !== undefined });
   app.get(documentOperation.path, (c) => c.json(document));
-  return app;
+  return Object.assign(app, {
+    drain: async ({ graceMs = 10_000 }: DrainOptions = {}) => ({ unfinished: await served.drain(graceMs) }),
+  });
 }
 
 const documentOperation: Operation = {

@@ -1,6 +1,6 @@
 /** Sessions over HTTP: requests with JSON, events as they come. Clients are in `turnchart/http/client`. */
 
-export { type HttpAppOptions, httpApp } from './httpApp.ts';
+export { type Drained, type DrainOptions, type HttpApp, type HttpAppOptions, httpApp } from './httpApp.ts';
 export type { HttpLimits } from './limits.ts';
 export type * from './protocol.ts';
 export type { ServedAgent, ServedSession } from './servedAgent.ts';

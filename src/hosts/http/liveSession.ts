@@ -1,5 +1,6 @@
 import type { TurnEvent } from '../../events.ts';
 import type { UserInput } from '../../messages.ts';
+import { ChatSession } from './chat/chatSession.ts';
 import { type Cursor, compareCursors, formatCursor, parseCursor } from './cursor.ts';
 import { EventLog, type LoggedEvent } from './eventLog.ts';
 import { IdempotentAnswers } from './idempotentAnswers.ts';
@@ -8,7 +9,14 @@ import { ProblemError } from './problem.ts';
 import type { Delivery, DisconnectReason, MessageAccepted, SessionResource } from './protocol.ts';
 import type { ServedSession } from './servedAgent.ts';
 
-type Limits = Pick<HttpLimits, 'maxQueued' | 'maxLogChars'>;
+/** What all sessions of a server share. */
+export interface LiveSessionOptions {
+  /** Name of the agent. */
+  readonly agent: string;
+  readonly limits: Pick<HttpLimits, 'maxQueued' | 'maxLogChars'>;
+  /** Whether the server takes no more work. */
+  readonly isStopping: () => boolean;
+}
 
 /** Where a stream begins. */
 export interface StreamStart {
@@ -22,20 +30,22 @@ export class LiveSession {
   readonly session: ServedSession;
   readonly answers = new IdempotentAnswers();
   readonly log: EventLog;
-  readonly #agent: string;
-  readonly #maxQueued: number;
+  readonly chat: ChatSession;
+  readonly #options: LiveSessionOptions;
   readonly #stopListening: () => void;
   readonly #onEnd = new Set<(reason: DisconnectReason) => void>();
   /** Where the latest message was accepted. */
   #start: StreamStart | undefined;
+  /** Where the latest turn began. */
+  #turnStart: { readonly turnId: string | undefined; readonly cursor: Cursor } | undefined;
   /** Messages that steer and that no step has taken yet. */
   #steering = 0;
 
-  constructor(session: ServedSession, agent: string, limits: Limits) {
+  constructor(session: ServedSession, options: LiveSessionOptions) {
     this.session = session;
-    this.#agent = agent;
-    this.#maxQueued = limits.maxQueued;
-    this.log = new EventLog(limits.maxLogChars);
+    this.#options = options;
+    this.log = new EventLog(options.limits.maxLogChars);
+    this.chat = new ChatSession(session);
     this.#stopListening = session.on('*', (event) => this.#takeIn(event));
   }
 
@@ -46,15 +56,14 @@ export class LiveSession {
    */
   static async withPast(
     session: ServedSession,
-    agent: string,
-    limits: Limits,
+    options: LiveSessionOptions,
     past: () => Promise<readonly TurnEvent[]>,
   ): Promise<LiveSession> {
     const meanwhile: TurnEvent[] = [];
     const stopListening = session.on('*', (event) => meanwhile.push(event));
     try {
       const events = [...(await past()), ...meanwhile];
-      const live = new LiveSession(session, agent, limits);
+      const live = new LiveSession(session, options);
       for (const event of events) live.#takeIn(event);
       live.#findStart(events);
       return live;
@@ -70,16 +79,21 @@ export class LiveSession {
     return this.session.snapshot.status === 'closed';
   }
 
+  /** Whether the turn goes on only when somebody answers: a call, or a question for more steps or money. */
+  get isWaiting(): boolean {
+    return this.session.snapshot.turn?.state.startsWith('awaiting') === true;
+  }
+
   /** Whether nothing is at work, and nobody watches. */
   get isUnused(): boolean {
-    return !this.#isBusy && this.#onEnd.size === 0;
+    return !this.isBusy && this.#onEnd.size === 0;
   }
 
   get resource(): SessionResource {
     const { status, queued } = this.session.snapshot;
     return {
       id: this.session.id,
-      agent: this.#agent,
+      agent: this.#options.agent,
       status: status === 'inTurn' ? 'in_turn' : status === 'compacting' ? 'compacting' : 'idle',
       queued,
       usage: this.session.usage,
@@ -87,9 +101,9 @@ export class LiveSession {
     };
   }
 
-  /** @throws ProblemError where the message is one too many, or not to wait */
+  /** @throws ProblemError where the message is one too many or not to wait, or the server stops */
   send(content: UserInput, delivery: Delivery): MessageAccepted {
-    const isBusy = this.#isBusy;
+    const isBusy = this.isBusy;
     if (isBusy && delivery === 'reject') {
       throw new ProblemError(
         'turn_in_progress',
@@ -97,8 +111,10 @@ export class LiveSession {
       );
     }
     if (this.session.snapshot.turn !== undefined && delivery === 'steer') return this.steer(content);
-    if (this.session.snapshot.queued >= this.#maxQueued) {
-      throw tooMany(`Session "${this.session.id}" has ${this.#maxQueued} messages that wait: send again later.`);
+    this.refuseWhenStopping();
+    const { maxQueued } = this.#options.limits;
+    if (this.session.snapshot.queued >= maxQueued) {
+      throw tooMany(`Session "${this.session.id}" has ${maxQueued} messages that wait: send again later.`);
     }
     const cursor = this.log.last;
     const { id } = this.session.send(content);
@@ -113,8 +129,9 @@ export class LiveSession {
     if (turn === undefined || (turnId !== undefined && turnId !== turn.id)) {
       throw new ProblemError('not_waiting', `Turn "${turnId}" does not run: it has ended, or not begun.`);
     }
-    if (this.#steering >= this.#maxQueued) {
-      throw tooMany(`Turn "${turn.id}" has ${this.#maxQueued} messages to read: send again later.`);
+    const { maxQueued } = this.#options.limits;
+    if (this.#steering >= maxQueued) {
+      throw tooMany(`Turn "${turn.id}" has ${maxQueued} messages to read: send again later.`);
     }
     const cursor = this.log.last;
     const { accepted, reason } = this.session.steer(content, { turnId: turn.id });
@@ -139,6 +156,19 @@ export class LiveSession {
     return { cursor };
   }
 
+  /** Where the running turn began, if one runs. */
+  get turnStart(): (StreamStart & { readonly turnId: string }) | undefined {
+    const { turn } = this.session.snapshot;
+    if (turn === undefined) return undefined;
+    const start = this.#turnStart;
+    return { turnId: turn.id, cursor: start?.turnId === turn.id ? start.cursor : this.log.last };
+  }
+
+  /** @throws ProblemError where the server takes no more work */
+  refuseWhenStopping(): void {
+    if (this.#options.isStopping()) throw stopping();
+  }
+
   /** Told when the session is not served any more. */
   onEnd(listener: (reason: DisconnectReason) => void): () => void {
     this.#onEnd.add(listener);
@@ -151,18 +181,38 @@ export class LiveSession {
       await this.session.close();
     } finally {
       this.#stopListening();
-      for (const listener of [...this.#onEnd]) listener(reason);
+      this.endStreams(reason);
     }
   }
 
-  get #isBusy(): boolean {
+  endStreams(reason: DisconnectReason): void {
+    for (const listener of [...this.#onEnd]) listener(reason);
+  }
+
+  /** Resolves when nothing is at work any more; where it is kept, what waits for somebody is not. */
+  async atRest(isKept: boolean): Promise<void> {
+    const isAtRest = () => !this.isBusy || this.isClosed || (isKept && this.isWaiting);
+    if (isAtRest()) return;
+    await new Promise<void>((resolve) => {
+      const stopListening = this.log.onAppend(() => {
+        if (!isAtRest()) return;
+        stopListening();
+        resolve();
+      });
+    });
+  }
+
+  /** Whether a turn or a compaction is under way, or waits. */
+  get isBusy(): boolean {
     const { status, queued } = this.session.snapshot;
     return status !== 'idle' || queued > 0;
   }
 
   #takeIn(event: TurnEvent): void {
     if (event.type === 'steering.applied' || event.type === 'session.idle') this.#steering = 0;
+    if (event.type === 'turn.started') this.#turnStart = { turnId: event.turnId, cursor: { seq: event.seq - 1, n: 0 } };
     this.log.append(event);
+    this.chat.follow(event);
   }
 
   #findStart(events: readonly TurnEvent[]): void {
@@ -191,6 +241,10 @@ export function expired(what: string): ProblemError {
     'cursor_expired',
     `${what} Read the messages of the session, and stream its events without a since_id.`,
   );
+}
+
+export function stopping(): ProblemError {
+  return new ProblemError('server_stopping', 'The server is stopping and takes no more work: send again later.');
 }
 
 function tooMany(detail: string): ProblemError {

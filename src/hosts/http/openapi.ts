@@ -59,7 +59,7 @@ function describeOperation(operation: Operation): JsonObject {
 }
 
 function parametersOf({ path, query, isIdempotent, answers }: Operation): readonly JsonObject[] {
-  const isStream = answers.some((answer) => answer.isStream);
+  const hasCursor = answers.some(({ stream }) => stream === 'events');
   const text = { type: 'string' };
   return [
     ...(path.includes('{id}') ? [{ name: 'id', in: 'path', required: true, schema: text }] : []),
@@ -67,7 +67,7 @@ function parametersOf({ path, query, isIdempotent, answers }: Operation): readon
       const { description, ...rest } = toSchema(schema);
       return { name, in: 'query', required: false, description, schema: rest };
     }),
-    ...(isStream ? [{ name: 'Last-Event-ID', in: 'header', required: false, schema: text }] : []),
+    ...(hasCursor ? [{ name: 'Last-Event-ID', in: 'header', required: false, schema: text }] : []),
     ...(isIdempotent
       ? [{ name: 'Idempotency-Key', in: 'header', required: false, schema: { ...text, maxLength: 255 } }]
       : []),
@@ -76,11 +76,11 @@ function parametersOf({ path, query, isIdempotent, answers }: Operation): readon
 
 function responsesOf({ answers, problems, body }: Operation): JsonObject {
   const responses: Record<string, JsonObject> = {};
-  for (const { status, description, schema, isStream } of answers) {
+  for (const { status, description, schema, stream } of answers) {
     const content = {
       ...(schema !== undefined && { 'application/json': { schema: refTo(schema) } }),
-      ...(isStream && {
-        'text/event-stream': { schema: { type: 'string', description: 'The `data` of each is an `Event` as JSON' } },
+      ...(stream !== undefined && {
+        'text/event-stream': { schema: { type: 'string', description: streamed[stream] } },
       }),
     };
     responses[status] = { description, ...(Object.keys(content).length > 0 && { content }) };
@@ -94,6 +94,11 @@ function responsesOf({ answers, problems, body }: Operation): JsonObject {
   }
   return responses;
 }
+
+const streamed = {
+  events: 'The `data` of each is an `Event` as JSON',
+  chunks: 'The `data` of each is a chunk of the UI message stream protocol of the AI SDK, version 1',
+};
 
 function refTo(schema: z.ZodType): JsonObject {
   const id = components.get(schema)?.id;

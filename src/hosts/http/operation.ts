@@ -31,8 +31,8 @@ export interface OperationAnswer {
   readonly description: string;
   /** Of JSON. */
   readonly schema?: z.ZodType;
-  /** Whether it may be a stream of events, too. */
-  readonly isStream?: true;
+  /** What is streamed, where it is or may be a stream: events, or chunks of a chat. */
+  readonly stream?: 'events' | 'chunks';
 }
 
 /** A request that has passed all checks. */

@@ -19,12 +19,17 @@ export class ProblemError extends Error {
   }
 }
 
-/** After how many seconds a request may be tried again that was one too many. */
-const retryAfterSeconds = 1;
+export function isProblem(error: unknown, code: ProblemCode): boolean {
+  return error instanceof ProblemError && error.problem.code === code;
+}
+
+/** After how many seconds a request may be tried again, where that may help. */
+const retryAfterSeconds: { readonly [status: number]: number } = { 429: 1, 503: 5 };
 
 export function problemResponse({ problem }: ProblemError): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json' });
-  if (problem.status === 429) headers.set('retry-after', `${retryAfterSeconds}`);
+  const seconds = retryAfterSeconds[problem.status];
+  if (seconds !== undefined) headers.set('retry-after', `${seconds}`);
   if (problem.status === 401) headers.set('www-authenticate', 'Bearer');
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }

@@ -59,6 +59,25 @@ export type CancelResult =
   /** No turn ran. */
   | { readonly status: 'no_op' };
 
+/** More steps for a turn that waits for them. */
+export interface ExtendTurn {
+  readonly steps: number;
+}
+
+/** What waited goes on. */
+export interface TurnGoesOn {
+  readonly status: 'accepted';
+  /** Absent where it was no turn but a compaction that had been cut off. */
+  readonly turn_id?: string;
+}
+
+/** The conversation is being shortened for the model; events tell when it is done. */
+export interface CompactionAccepted {
+  readonly status: 'accepted';
+  /** The last event before it. */
+  readonly since_id: string;
+}
+
 export interface ToolResult {
   readonly tool_call_id: string;
   readonly output: Json;
@@ -128,8 +147,8 @@ export interface Disconnecting {
   };
 }
 
-/** The client reads too slowly, the session is deleted, or it is not open any more. */
-export type DisconnectReason = 'slow_reader' | 'session_deleted' | 'session_closed';
+/** The client reads too slowly, the session is deleted or not open any more, or the server stops. */
+export type DisconnectReason = 'slow_reader' | 'session_deleted' | 'session_closed' | 'server_stopping';
 
 /** Why a request was refused, as RFC 9457 has it. */
 export interface Problem {
@@ -161,6 +180,7 @@ export const problemKinds = {
   session_locked: { status: 409, title: 'Another process has the session open' },
   turn_in_progress: { status: 409, title: 'A turn is in progress' },
   not_waiting: { status: 409, title: 'That is not waited for' },
+  nothing_to_compact: { status: 409, title: 'There is nothing to shorten' },
   cursor_expired: { status: 410, title: 'The events after that one are not kept any more' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is no JSON' },
@@ -169,6 +189,7 @@ export const problemKinds = {
   too_many_messages: { status: 429, title: 'Too many messages wait' },
   too_many_streams: { status: 429, title: 'Too many streams are open' },
   internal: { status: 500, title: 'The server failed' },
+  server_stopping: { status: 503, title: 'The server is stopping' },
 } as const;
 export type ProblemCode = keyof typeof problemKinds;
 

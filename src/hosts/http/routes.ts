@@ -1,10 +1,19 @@
 import { findToolCalls } from '../../snapshot.ts';
 import type { Admission } from '../../turn.ts';
+import { chatRoutes } from './chat/chatRoutes.ts';
+import { formatCursor } from './cursor.ts';
 import { listEvents, streamEvents } from './events.ts';
 import type { LiveSession } from './liveSession.ts';
 import { type Answer, type Route, route, sessionRoute } from './operation.ts';
 import { ProblemError } from './problem.ts';
-import type { AnswerAccepted, CancelResult, MessageList, Snapshot } from './protocol.ts';
+import type {
+  AnswerAccepted,
+  CancelResult,
+  CompactionAccepted,
+  MessageList,
+  Snapshot,
+  TurnGoesOn,
+} from './protocol.ts';
 import * as schemas from './schemas.ts';
 
 /** Every route, but the one of the API document, which is made of them. */
@@ -18,7 +27,7 @@ export const routes: readonly Route[] = [
       body: schemas.createSession,
       isBodyOptional: true,
       answers: [{ status: 201, description: 'The session', schema: schemas.sessionResource }],
-      problems: ['session_exists', 'session_locked', 'too_many_sessions'],
+      problems: ['session_exists', 'session_locked', 'too_many_sessions', 'server_stopping'],
     },
     async ({ body, host }) => ({ status: 201, json: (await host.sessions.create(body.id)).resource }),
   ),
@@ -56,7 +65,7 @@ export const routes: readonly Route[] = [
       body: schemas.createMessage,
       isIdempotent: true,
       answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
-      problems: ['turn_in_progress', 'idempotency_key_reused', 'too_many_messages'],
+      problems: ['turn_in_progress', 'idempotency_key_reused', 'too_many_messages', 'server_stopping'],
     },
     ({ body, live }) => ({ status: 202, json: live.send(body.content, body.delivery ?? 'queue') }),
   ),
@@ -78,8 +87,8 @@ export const routes: readonly Route[] = [
       path: '/v1/sessions/{id}/events',
       summary: 'What the session says, as server-sent events; with `Accept: application/json` what it has said so far',
       query: schemas.eventsQuery,
-      answers: [{ status: 200, description: 'The events', schema: schemas.eventList, isStream: true }],
-      problems: ['cursor_expired', 'too_many_streams'],
+      answers: [{ status: 200, description: 'The events', schema: schemas.eventList, stream: 'events' }],
+      problems: ['cursor_expired', 'too_many_streams', 'server_stopping'],
     },
     (call) => (wantsJson(call.request) ? listEvents(call) : streamEvents(call)),
   ),
@@ -104,9 +113,43 @@ export const routes: readonly Route[] = [
       summary: 'Says something to the running turn before its next step; where none runs, it starts one',
       body: schemas.steerTurn,
       answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
-      problems: ['not_waiting', 'too_many_messages'],
+      problems: ['not_waiting', 'too_many_messages', 'server_stopping'],
     },
     ({ body, live }) => ({ status: 202, json: live.steer(body.content, body.turn_id) }),
+  ),
+  sessionRoute(
+    {
+      id: 'extendTurn',
+      method: 'post',
+      path: '/v1/sessions/{id}/extend',
+      summary: 'Gives a turn more steps that has none left and waits for that',
+      body: schemas.extendTurn,
+      answers: [{ status: 200, description: 'The turn goes on', schema: schemas.turnGoesOn }],
+      problems: ['not_waiting'],
+    },
+    ({ body, live }) => goOn(live, () => live.session.extend(body.steps)),
+  ),
+  sessionRoute(
+    {
+      id: 'resumeTurn',
+      method: 'post',
+      path: '/v1/sessions/{id}/resume',
+      summary: 'Lets a turn go on that waits for leave to spend more, or that was cut off and waits to be resumed',
+      answers: [{ status: 200, description: 'The turn goes on', schema: schemas.turnGoesOn }],
+      problems: ['not_waiting'],
+    },
+    ({ live }) => goOn(live, () => live.session.resume()),
+  ),
+  sessionRoute(
+    {
+      id: 'compactSession',
+      method: 'post',
+      path: '/v1/sessions/{id}/compact',
+      summary: 'Shortens the conversation for the model, between turns; no message is lost',
+      answers: [{ status: 202, description: 'It is being shortened', schema: schemas.compactionAccepted }],
+      problems: ['turn_in_progress', 'nothing_to_compact', 'server_stopping'],
+    },
+    ({ live }) => ({ status: 202, json: compact(live) }),
   ),
   sessionRoute(
     {
@@ -151,6 +194,7 @@ export const routes: readonly Route[] = [
     },
     ({ live }) => ({ status: 200, json: live.session.snapshot satisfies Snapshot }),
   ),
+  ...chatRoutes,
 ];
 
 function cancel({ session }: LiveSession, reason: string | undefined): CancelResult {
@@ -158,6 +202,23 @@ function cancel({ session }: LiveSession, reason: string | undefined): CancelRes
   if (turn === undefined) return { status: 'no_op' };
   session.cancel(reason);
   return { status: 'cancelled', turn_id: turn.id };
+}
+
+function goOn({ session }: LiveSession, run: () => Admission): Answer {
+  const { turn } = session.snapshot;
+  const { accepted, reason } = run();
+  if (!accepted) throw new ProblemError('not_waiting', reason);
+  const json: TurnGoesOn = { status: 'accepted', ...(turn !== undefined && { turn_id: turn.id }) };
+  return { status: 200, json };
+}
+
+function compact(live: LiveSession): CompactionAccepted {
+  live.refuseWhenStopping();
+  const since_id = formatCursor(live.log.last);
+  const { isBusy } = live;
+  const { accepted, reason } = live.session.compact();
+  if (!accepted) throw new ProblemError(isBusy ? 'turn_in_progress' : 'nothing_to_compact', reason);
+  return { status: 'accepted', since_id };
 }
 
 function answer({ session }: LiveSession, toolCallId: string, run: () => Admission): Answer {

@@ -2,13 +2,16 @@ import { z } from 'zod';
 import type { Json } from '../../json.ts';
 import type { Message, UserInput } from '../../messages.ts';
 import type { Usage } from '../../model.ts';
+import type { ChatRequest } from './chat/chatRequest.ts';
 import {
   type AnswerAccepted,
   type CancelResult,
   type CancelTurn,
+  type CompactionAccepted,
   type CreateMessage,
   type CreateSession,
   type EventList,
+  type ExtendTurn,
   eventTypes,
   type MessageAccepted,
   type MessageList,
@@ -21,6 +24,7 @@ import {
   type SteerTurn,
   type ToolApproval,
   type ToolResult,
+  type TurnGoesOn,
 } from './protocol.ts';
 
 /** The schemas that the API document names. */
@@ -53,14 +57,11 @@ const content = named(
   ),
 ) as z.ZodType<UserInput>;
 
+const sessionId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/);
+
 export const createSession: z.ZodType<CreateSession> = named(
   'CreateSession',
-  z.strictObject({
-    id: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/)
-      .optional(),
-  }),
+  z.strictObject({ id: sessionId.optional() }),
 );
 
 export const createMessage: z.ZodType<CreateMessage> = named(
@@ -84,6 +85,11 @@ export const cancelTurn: z.ZodType<CancelTurn> = named(
   z.strictObject({ reason: z.string().max(1_000).optional() }),
 );
 
+export const extendTurn: z.ZodType<ExtendTurn> = named(
+  'ExtendTurn',
+  z.strictObject({ steps: z.int().min(1).max(1_000) }),
+);
+
 export const toolResult: z.ZodType<ToolResult> = named(
   'ToolResult',
   z.strictObject({
@@ -101,6 +107,27 @@ export const toolApproval: z.ZodType<ToolApproval> = named(
     reason: z.string().max(1_000).optional().describe('Of a denial'),
     remember: z.literal('session').optional().describe('Of an approval: for every later call of the tool, too'),
   }),
+);
+
+export const chatRequest: z.ZodType<ChatRequest> = named(
+  'ChatRequest',
+  z
+    .looseObject({
+      id: sessionId,
+      messages: z
+        .array(
+          z.looseObject({
+            id: z.string(),
+            role: z.enum(['system', 'user', 'assistant']),
+            parts: z.array(z.looseObject({ type: z.string() })),
+          }),
+        )
+        .min(1)
+        .describe('The last one counts'),
+      trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
+      messageId: z.string().optional(),
+    })
+    .describe('As the transport of AI SDK UI sends it'),
 );
 
 const names = z
@@ -161,6 +188,16 @@ export const cancelResult: z.ZodType<CancelResult> = named(
     z.object({ status: z.literal('cancelled'), turn_id: id }),
     z.object({ status: z.literal('no_op') }).describe('No turn ran'),
   ]),
+);
+
+export const turnGoesOn: z.ZodType<TurnGoesOn> = named(
+  'TurnGoesOn',
+  z.object({ status: z.literal('accepted'), turn_id: exactly(id) }),
+);
+
+export const compactionAccepted: z.ZodType<CompactionAccepted> = named(
+  'CompactionAccepted',
+  z.object({ status: z.literal('accepted'), since_id: z.string().describe('The last event before it') }),
 );
 
 export const answerAccepted: z.ZodType<AnswerAccepted> = named(

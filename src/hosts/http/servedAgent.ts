@@ -8,7 +8,20 @@ import type { Session } from '../../session.ts';
 export interface ServedSession
   extends Pick<
     Session,
-    'id' | 'messages' | 'usage' | 'snapshot' | 'on' | 'cancel' | 'steer' | 'approve' | 'deny' | 'resolveTool' | 'close'
+    | 'id'
+    | 'messages'
+    | 'usage'
+    | 'snapshot'
+    | 'on'
+    | 'cancel'
+    | 'steer'
+    | 'extend'
+    | 'resume'
+    | 'compact'
+    | 'approve'
+    | 'deny'
+    | 'resolveTool'
+    | 'close'
   > {
   /** Those that run and wait. */
   readonly turns: readonly { readonly id: string }[];

@@ -1,8 +1,8 @@
 import { SessionLockedError } from '../../durability/store.ts';
 import type { TurnEvent } from '../../events.ts';
 import type { HttpLimits } from './limits.ts';
-import { LiveSession } from './liveSession.ts';
-import { ProblemError } from './problem.ts';
+import { LiveSession, type LiveSessionOptions, stopping } from './liveSession.ts';
+import { isProblem, ProblemError } from './problem.ts';
 import type { DisconnectReason } from './protocol.ts';
 import type { ServedAgent, ServedSession } from './servedAgent.ts';
 
@@ -22,20 +22,29 @@ export class Sessions {
   /** By id, the one that was asked for last at the end. */
   readonly #open = new Map<string, Open>();
   readonly #closing = new Map<string, Promise<void>>();
+  readonly #options: LiveSessionOptions;
+  #isStopping = false;
+  #isDrained = false;
 
   constructor(agent: ServedAgent, limits: HttpLimits, open: readonly ServedSession[]) {
     this.#agent = agent;
     this.#limits = limits;
+    this.#options = { agent: agent.name, limits, isStopping: () => this.#isStopping };
     for (const session of open) this.#add(session.id, this.#withPast(session));
   }
 
-  /** @throws ProblemError where there is one of that id, or it is one too many */
+  /** Whether the server has stopped, and all streams are over. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** @throws ProblemError where there is one of that id, it is one too many, or the server stops */
   async create(id = `session_${crypto.randomUUID()}`): Promise<LiveSession> {
+    if (this.#isStopping) throw stopping();
     if (this.#open.has(id)) throw exists(id);
     return this.#make(id, async () => {
       if ((await this.#agent.store?.read(id)) !== undefined) throw exists(id);
-      const { name } = this.#agent;
-      return new LiveSession(await this.#agent.open({ id }), name, this.#limits);
+      return new LiveSession(await this.#agent.open({ id }), this.#options);
     });
   }
 
@@ -60,6 +69,22 @@ export class Sessions {
     });
   }
 
+  /** The session of that id, or a new one. */
+  async open(id: string): Promise<LiveSession> {
+    try {
+      return await this.get(id);
+    } catch (error) {
+      if (!isProblem(error, 'session_not_found')) throw error;
+    }
+    try {
+      return await this.create(id);
+    } catch (error) {
+      if (!isProblem(error, 'session_exists')) throw error;
+      // somebody else was faster
+      return this.get(id);
+    }
+  }
+
   /** @throws ProblemError where there is none of that id, or another process has it */
   async delete(id: string): Promise<void> {
     const { store } = this.#agent;
@@ -69,6 +94,29 @@ export class Sessions {
     await this.#closing.get(id);
     if (open === undefined && (await store?.read(id)) === undefined) throw isMissing(id);
     await orProblem(async () => store?.delete(id));
+  }
+
+  /**
+   * Takes no more work, waits until what is under way has ended, or for so long, and ends all streams. With a store, what
+   * waits for somebody is not waited for, and what is left can be gone on with; without one it is cancelled.
+   *
+   * @returns how many sessions are left in the middle of something
+   */
+  async drain(graceMs: number): Promise<number> {
+    this.#isStopping = true;
+    const { clock, store } = this.#agent;
+    const grace = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(grace.resolve, graceMs);
+    const opened = await Promise.allSettled([...this.#open.values()].map(({ ready }) => ready));
+    const sessions = opened.flatMap((open) => (open.status === 'fulfilled' ? [open.value] : []));
+    await Promise.race([grace.promise, Promise.all(sessions.map((live) => live.atRest(store !== undefined)))]);
+    clock.clearTimeout(timer);
+    this.#isDrained = true;
+    const left = sessions.filter((live) => live.isBusy && !live.isClosed);
+    if (store === undefined) await Promise.all(left.map((live) => this.#close(live, 'server_stopping')));
+    // those included that were opened meanwhile
+    for (const { live } of this.#open.values()) live?.endStreams('server_stopping');
+    return left.filter((live) => !live.isClosed).length;
   }
 
   #make(id: string, open: () => Promise<LiveSession>): Promise<LiveSession> {
@@ -97,7 +145,7 @@ export class Sessions {
   }
 
   #withPast(session: ServedSession): Promise<LiveSession> {
-    return LiveSession.withPast(session, this.#agent.name, this.#limits, () => this.#latestEvents(session.id));
+    return LiveSession.withPast(session, this.#options, () => this.#latestEvents(session.id));
   }
 
   /** Back to the start of a turn, at least: to say all that was ever said takes long. */

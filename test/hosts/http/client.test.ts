@@ -70,6 +70,32 @@ describe('a client', () => {
     await client.sessions.delete(id);
   });
 
+  it('lets a turn go on that is paused, and shortens the conversation', async () => {
+    const look = defineTool({ name: 'look', description: 'Looks', input: z.object({}), execute: () => 'seen' });
+    const script = scriptedModel([{ calls: [{ name: 'look' }] }, { calls: [{ name: 'look' }] }, 'Done.', 'A summary.']);
+    const { client } = clientOf(
+      subject(script, {
+        tools: [look],
+        limits: { maxSteps: 1, lastStep: 'ask', softCost: 1.5 },
+        pricing: () => 1,
+        compaction: { keepMessages: 1 },
+      }),
+    );
+    const { id } = await client.sessions.create();
+    const { turn_id } = await client.messages.create(id, 'Go!');
+    const goOn = { max_steps: () => client.sessions.extend(id, 2), soft_cost: () => client.sessions.resume(id) };
+    for await (const { type, data } of client.events.stream(id)) {
+      if (type === 'turn.paused') {
+        const { [data.reason as keyof typeof goOn]: run } = goOn;
+        expect(await run()).toEqual({ status: 'accepted', turn_id });
+      } else if (type === 'session.idle') break;
+    }
+    await expect(client.sessions.resume(id)).rejects.toThrow(ConflictError);
+    const { since_id } = await client.sessions.compact(id);
+    const seen = await until(client.events.stream(id, { since: since_id }), 'session.idle');
+    expect(typesOf(seen)).toContain('compaction.completed');
+  });
+
   it('answers tool calls', async () => {
     const ask = defineTool({ name: 'ask', description: 'Asks', input: z.object({}) });
     const erase = defineTool({ name: 'erase', description: 'Erases', input: z.object({}), approval: true });

@@ -278,6 +278,29 @@ describe('a stream of events', () => {
     await again.close();
   });
 
+  it('ends with `disconnecting` rather than with a gap where more was said at once than is kept in memory', async () => {
+    const text = 'x'.repeat(9_000);
+    const model = new SpokenModel();
+    const limits = { maxLogChars: 10_000 };
+    const { open, send, events, agent } = subject(model, { store: memoryStore() }, { limits });
+    const path = await open();
+    await send(path, 'Hi');
+    const exclude = 'exclude=message.delta';
+    const stream = await events(path, `?since_id=0&${exclude}`);
+    const seen = await stream.until('step.started');
+    model.say(text);
+    model.finish();
+    seen.push(...(await stream.until('disconnecting')));
+    const disconnected = seen.pop();
+    expect(disconnected?.data).toMatchObject({ reason: 'slow_reader' });
+    const again = await events(path, `?since_id=${disconnected?.data.since_id}&${exclude}`);
+    seen.push(...(await again.until('session.idle')));
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1));
+    expect(seen.find(({ type }) => type === 'turn.completed')?.data).toMatchObject({ text });
+    await again.close();
+    await agent.close();
+  });
+
   it('ends when its session is deleted', async () => {
     const { open, send, events, app, get } = subject(new SpokenModel());
     const path = await open();

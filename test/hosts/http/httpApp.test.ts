@@ -316,6 +316,162 @@ describe('a cancel', () => {
   });
 });
 
+describe('a turn that waits', () => {
+  const look = defineTool({ name: 'look', description: 'Looks', input: z.object({}), execute: () => 'seen' });
+
+  it('for more steps gets them, and for leave to spend more has it', async () => {
+    const served = subject(scriptedModel([{ calls: [{ name: 'look' }] }, { calls: [{ name: 'look' }] }, 'Done.']), {
+      tools: [look],
+      limits: { maxSteps: 1, lastStep: 'ask', softCost: 1.5 },
+      pricing: () => 1,
+    });
+    const path = await served.open();
+    const { turn_id } = await served.send(path, 'Go!');
+    const stream = await served.events(path);
+    expect((await stream.until('turn.paused')).at(-1)?.data).toMatchObject({ reason: 'max_steps' });
+    expect(await problem(await served.post(`${path}/resume`))).toMatchObject({ status: 409, code: 'not_waiting' });
+    for (const steps of [0, 1.5, '2']) {
+      expect(await problem(await served.post(`${path}/extend`, { steps }))).toMatchObject({ status: 400 });
+    }
+    const extended = await answer(await served.post(`${path}/extend`, { steps: 2 }));
+    expect(extended).toEqual({ status: 'accepted', turn_id });
+    expect((await stream.until('turn.paused')).at(-1)?.data).toMatchObject({ reason: 'soft_cost' });
+    const refused = await problem(await served.post(`${path}/extend`, { steps: 2 }));
+    expect(refused).toMatchObject({ status: 409, code: 'not_waiting' });
+    expect(await answer(await served.post(`${path}/resume`))).toEqual({ status: 'accepted', turn_id });
+    expect(textIn(await stream.until('session.idle'))).toBe('Done.');
+    expect(await problem(await served.post(`${path}/resume`))).toMatchObject({ status: 409, code: 'not_waiting' });
+    await stream.close();
+  });
+
+  it('to be resumed after its process has ended goes on', async () => {
+    const store = memoryStore();
+    const before = subject(new SpokenModel(), { store });
+    const path = await before.open('trip');
+    const { turn_id } = await before.send(path, 'Speak!');
+    const cut = await before.events(path);
+    await cut.until('step.started');
+    await cut.close();
+    const after = subject(scriptedModel(['All the same.']), { store: asAnotherProcess(store) });
+    const app = httpApp({ agent: after.agent, sessions: await after.agent.recover({ resume: 'manual' }) });
+    expect(await answer(await app.request(`${path}/resume`, { method: 'POST' }))).toMatchObject({ turn_id });
+    await after.clock.advance(0);
+    const stream = new SseReader(await app.request(`${path}/events`));
+    expect(textIn(await stream.until('session.idle'))).toBe('All the same.');
+    await stream.close();
+    await after.agent.close();
+  });
+});
+
+describe('a compaction', () => {
+  it('is asked for between turns, and refused where there is nothing to shorten', async () => {
+    const model = scriptedModel(['One.', 'Two.', 'A summary.', { text: 'On', hangs: true }]);
+    const served = subject(model, { compaction: { keepMessages: 1 } });
+    const path = await served.open();
+    const nothing = await problem(await served.post(`${path}/compact`));
+    expect(nothing).toMatchObject({ status: 409, code: 'nothing_to_compact' });
+    for (const said of ['first', 'second']) {
+      await served.send(path, said);
+      await idle(served, path);
+    }
+    const { since_id } = await answer<{ since_id: string }>(await served.post(`${path}/compact`), 202);
+    const stream = await served.events(path, `?since_id=${since_id}`);
+    expect(typesOf(await stream.until('session.idle'))).toEqual([
+      'compaction.started',
+      'compaction.completed',
+      'session.idle',
+    ]);
+    await served.send(path, 'third');
+    expect(await problem(await served.post(`${path}/compact`))).toMatchObject({ code: 'turn_in_progress' });
+    await stream.close();
+    await served.agent.close();
+  });
+});
+
+describe('a server that stops', () => {
+  const erase = defineTool({ name: 'erase', description: 'Erases', input: z.object({}), approval: true });
+
+  it('takes no more work, lets the turn end that runs, and tells the streams', async () => {
+    const model = new SpokenModel();
+    const served = subject(model);
+    const [path, idlePath] = [await served.open(), await served.open()];
+    await served.send(path, 'Speak!');
+    const [stream, other] = [await served.events(path), await served.events(idlePath)];
+    await stream.until('step.started');
+    let isOver = false;
+    const drained = served.app.drain().finally(() => {
+      isOver = true;
+    });
+    const message = { id: 'm', role: 'user', parts: [{ type: 'text', text: 'Hi' }] };
+    for (const response of [
+      await served.post('/v1/sessions'),
+      await served.post(`${path}/messages`, { content: 'More!' }),
+      await served.post(`${idlePath}/steer`, { content: 'More!' }),
+      await served.post(`${idlePath}/compact`),
+      await served.post('/v1/chat', { id: 'chat', messages: [message] }),
+    ]) {
+      expect(response.headers.get('retry-after')).toBe('5');
+      expect(await problem(response)).toMatchObject({ status: 503, code: 'server_stopping' });
+    }
+    // what runs can be read, and steered
+    expect((await served.get(path)).status).toBe(200);
+    expect((await served.post(`${path}/steer`, { content: 'Louder!' })).status).toBe(202);
+    expect(isOver).toBe(false);
+    model.say('So it is.');
+    model.finish();
+    model.finish();
+    expect(await drained).toEqual({ unfinished: 0 });
+    const rest = await stream.until('disconnecting');
+    expect(typesOf(rest)).toContain('session.idle');
+    expect(rest.at(-1)?.data).toEqual({ reason: 'server_stopping', since_id: rest.at(-2)?.id });
+    expect((await other.until('disconnecting')).at(-1)?.data).toMatchObject({ reason: 'server_stopping' });
+    expect(await problem(await served.get(`${path}/events`))).toMatchObject({ status: 503, code: 'server_stopping' });
+    await served.agent.close();
+  });
+
+  it('cancels what has not ended in time, where nothing is kept', async () => {
+    const served = subject(new SpokenModel());
+    const path = await served.open();
+    await served.send(path, 'Speak!');
+    const stream = await served.events(path);
+    await stream.until('step.started');
+    const drained = served.app.drain({ graceMs: 5_000 });
+    await served.clock.advance(4_999);
+    expect((await served.get(path)).status).toBe(200);
+    await served.clock.advance(1);
+    expect(await drained).toEqual({ unfinished: 0 });
+    expect(typesOf(await stream.until('disconnecting')).slice(-5)).toEqual([
+      'turn.cancelled',
+      'message.added',
+      'message.added',
+      'session.idle',
+      'disconnecting',
+    ]);
+  });
+
+  it('leaves what has not ended in time to the next one, where it is kept, and waits for nobody', async () => {
+    const store = memoryStore();
+    const served = subject(scriptedModel([{ calls: [{ name: 'erase' }] }]), { store, tools: [erase] });
+    const path = await served.open('trip');
+    const { turn_id } = await served.send(path, 'Erase!');
+    const stream = await served.events(path);
+    const asked = await stream.until('tool.approvalRequested');
+    expect(await served.app.drain()).toEqual({ unfinished: 1 });
+    expect((await stream.until('disconnecting')).map(({ type }) => type)).toEqual(['disconnecting']);
+    const after = subject(scriptedModel(['Done.']), { store: asAnotherProcess(store), tools: [erase] });
+    const app = httpApp({ agent: after.agent, sessions: await after.agent.recover() });
+    await after.clock.advance(0);
+    const resumed = new SseReader(await app.request(`${path}/events?since_id=${asked.at(-1)?.id}`));
+    const deny = { tool_call_id: 'call_1', decision: 'deny' };
+    const headers = { 'content-type': 'application/json' };
+    const denied = await app.request(`${path}/approvals`, { method: 'POST', headers, body: JSON.stringify(deny) });
+    expect(denied.status).toBe(200);
+    expect((await resumed.until('turn.completed')).at(-1)).toMatchObject({ turn_id, data: { text: 'Done.' } });
+    await resumed.close();
+    await after.agent.close();
+  });
+});
+
 describe('tool calls', () => {
   const erase = defineTool({
     name: 'erase',

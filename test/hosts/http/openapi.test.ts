@@ -32,7 +32,7 @@ describe('the API document', () => {
       .filter(({ method, path }) => method !== 'ALL' || !path.endsWith('/*'))
       .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(':id', '{id}')}`);
     expect(described.map(({ route }) => route).toSorted()).toEqual(served.toSorted());
-    expect(served).toHaveLength(12);
+    expect(served).toHaveLength(17);
   });
 
   it('names each operation differently, and each parameter that its path has', () => {
@@ -98,11 +98,13 @@ describe('the API document', () => {
     const served = subject(script, { tools: [look, ask] });
     const checked = new Set<string>();
     const check = async (id: string, response: Response) => {
+      if (checked.has(id) && id !== 'cancelTurn') throw new Error(`${id} was checked before.`);
       const { operation } = routes.find((route) => route.operation.id === id) ?? {};
       const found = operation?.answers.find(({ status }) => status === response.status);
       expect(found, `${id} answers with ${response.status}`).toBeDefined();
       const text = await response.text();
-      if (found?.schema === undefined) expect(text).toBe('');
+      if (found?.stream === 'chunks') expect(text).toMatch(/^data: \{"type":"start",.*\n\ndata: \[DONE]\n\n$/s);
+      else if (found?.schema === undefined) expect(text).toBe('');
       else found.schema.parse(JSON.parse(text));
       checked.add(id);
     };
@@ -125,6 +127,26 @@ describe('the API document', () => {
     await check('cancelTurn', await served.post('/v1/sessions/s/cancel'));
     await check('cancelTurn', await served.post('/v1/sessions/s/cancel'));
     await check('deleteSession', await served.app.request('/v1/sessions/s', { method: 'DELETE' }));
+    const see = defineTool({ name: 'see', description: 'Sees', input: z.object({}), execute: () => 'seen' });
+    const pausing = subject(scriptedModel([{ calls: [{ name: 'see' }] }, { calls: [{ name: 'see' }] }, 'Done.']), {
+      tools: [see],
+      limits: { maxSteps: 1, lastStep: 'ask', softCost: 1 },
+      pricing: () => 1,
+      compaction: { keepMessages: 1 },
+    });
+    const paused = await pausing.open('p');
+    await pausing.send(paused, 'Go!');
+    const states = await pausing.events(paused);
+    await states.until('turn.paused');
+    await check('extendTurn', await pausing.post(`${paused}/extend`, { steps: 5 }));
+    await states.until('turn.paused');
+    await check('resumeTurn', await pausing.post(`${paused}/resume`));
+    await states.until('session.idle');
+    await check('compactSession', await pausing.post(`${paused}/compact`));
+    await states.close();
+    const message = { id: 'm', role: 'user', parts: [{ type: 'text', text: 'Hi' }] };
+    await check('chat', await pausing.post('/v1/chat', { id: 'c', messages: [message] }));
+    await check('resumeChat', await pausing.get('/v1/chat/c/stream'));
     expect([...checked].toSorted()).toEqual(routes.map(({ operation }) => operation.id).toSorted());
     await stream.close();
   });

@@ -11,7 +11,8 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Serves an app over sockets of this machine, until it is disposed of. */
 export async function listen(app: Hono): Promise<RunningServer> {
-  const server = createAdaptorServer({ fetch: app.fetch });
+  // a connection that the server closes while a request is on its way to it, as a busy machine may, fails that request
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { keepAliveTimeout: 0 } });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

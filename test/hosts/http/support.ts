@@ -1,14 +1,20 @@
 import { createParser } from 'eventsource-parser';
-import type { Hono } from 'hono';
 import { type Agent, type AgentOptions, createAgent, type Model, type ModelPart, type WireEvent } from 'turnchart';
 import type { Store } from 'turnchart/durability';
-import { type HttpAppOptions, httpApp, type MessageAccepted, type Problem, type SessionResource } from 'turnchart/http';
+import {
+  type HttpApp,
+  type HttpAppOptions,
+  httpApp,
+  type MessageAccepted,
+  type Problem,
+  type SessionResource,
+} from 'turnchart/http';
 import { SimulatedClock } from 'turnchart/testing';
 import { expect } from 'vitest';
 
 export interface Subject {
   readonly agent: Agent;
-  readonly app: Hono;
+  readonly app: HttpApp;
   readonly clock: SimulatedClock;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;

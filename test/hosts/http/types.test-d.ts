@@ -1,8 +1,10 @@
+import type { UIMessageChunk } from 'ai';
 import { createAgent, defineTool, type Model } from 'turnchart';
 import { memoryStore } from 'turnchart/durability';
 import { httpApp } from 'turnchart/http';
-import { describe, test } from 'vitest';
+import { describe, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
+import type { ChatChunk } from '../../../src/hosts/http/chat/chatChunk.ts';
 
 declare const model: Model;
 
@@ -22,5 +24,11 @@ describe('httpApp', () => {
     });
     // @ts-expect-error a context is missing
     httpApp({ agent: createAgent({ model, tools: [tool] }) });
+  });
+});
+
+describe('chunks of a chat', () => {
+  test('are chunks of the AI SDK', () => {
+    expectTypeOf<ChatChunk>().toExtend<UIMessageChunk>();
   });
 });

@@ -3,6 +3,7 @@ import type { Message, UserInput } from '../../../messages.ts';
 import type {
   AnswerAccepted,
   CancelResult,
+  CompactionAccepted,
   CreateSession,
   Delivery,
   EventList,
@@ -12,6 +13,7 @@ import type {
   Snapshot,
   ToolApproval,
   ToolResult,
+  TurnGoesOn,
 } from '../protocol.ts';
 import { Connection, type ConnectionOptions, type PostOptions, type RequestOptions } from './connection.ts';
 import { eventsQuery, type StreamOptions, streamEvents } from './eventStream.ts';
@@ -90,6 +92,21 @@ class SessionRequests {
     { turnId, ...options }: RequestOptions & { readonly turnId?: string } = {},
   ): Promise<MessageAccepted> {
     return this.#connection.post(`${pathOf(id)}/steer`, { content, turn_id: turnId }, options);
+  }
+
+  /** Gives its turn more steps that has none left and waits for that. */
+  extend(id: string, steps: number, options: RequestOptions = {}): Promise<TurnGoesOn> {
+    return this.#connection.post(`${pathOf(id)}/extend`, { steps }, options);
+  }
+
+  /** Lets its turn go on that waits for leave to spend more, or that was cut off and waits to be resumed. */
+  resume(id: string, options: RequestOptions = {}): Promise<TurnGoesOn> {
+    return this.#connection.post(`${pathOf(id)}/resume`, {}, options);
+  }
+
+  /** Shortens the conversation for the model, between turns; events tell when it is done. */
+  compact(id: string, options: RequestOptions = {}): Promise<CompactionAccepted> {
+    return this.#connection.post(`${pathOf(id)}/compact`, {}, options);
   }
 
   /** The states of its machines. */

@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Store } from '../durability/store.ts';
+import { type HttpApp, httpApp } from '../hosts/http/index.ts';
+import { createAgent } from '../index.ts';
+import { commandLineAgent } from './commandLineAgent.ts';
+import type { ChosenModel } from './model.ts';
+import { exitCodes, sameInterruptMs } from './runTurn.ts';
+import { asksByLoopback, bearerToken } from './serveAccess.ts';
+import { abbreviate } from './sessions/storeFile.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 is any that is free. */
+  readonly port: number;
+  /** What clients must send. @default nothing */
+  readonly token: string | undefined;
+  /** How long the end waits for turns that are under way. */
+  readonly graceMs: number;
+  readonly chosen: ChosenModel;
+  /** Where sessions are kept. @default nowhere */
+  readonly kept: { readonly file: string; readonly store: Store } | undefined;
+  readonly terminal: Terminal;
+}
+
+/** After how long connections are cut whose clients do not go. */
+const closingMs = 1_000;
+
+/** Serves the agent of the command line until the process is told to stop; gives the exit code. */
+export async function serve({ chosen, kept, terminal, ...options }: ServeOptions): Promise<number> {
+  const { host, port, token, graceMs } = options;
+  const agent = createAgent({ ...commandLineAgent(chosen, process.cwd()), ...(kept && { store: kept.store }) });
+  const sessions = kept === undefined ? [] : await agent.recover();
+  const app = httpApp({ agent, sessions, ...(token !== undefined && { authorize: bearerToken(token) }) });
+  const server = createAdaptorServer({ fetch: token === undefined ? onlyLoopback(app) : app.fetch }) as Server;
+  const stopped = stopSignal();
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    terminal.note(describeListenError(error, options), 'red');
+    await agent.close();
+    await kept?.store.close();
+    return exitCodes.failed;
+  }
+  terminal.note(chosen.notice);
+  terminal.note(whereKept(kept, sessions.length));
+  const url = urlOf(host, (server.address() as AddressInfo).port);
+  terminal.write(`${url}\n`);
+  terminal.explain(example(url, token !== undefined));
+
+  await stopped;
+  terminal.note(`Stopping: no more messages are taken, and turns have ${graceMs / 1_000} s to end.`);
+  const { unfinished } = await app.drain({ graceMs });
+  await close(server);
+  if (unfinished > 0 && kept !== undefined) {
+    terminal.note(`${count(unfinished)} in the middle of something, which goes on with the next start.`);
+    // to close them would be to cancel what is to go on; all of it is kept
+    process.exit(exitCodes.completed);
+  }
+  await agent.close();
+  await kept?.store.close();
+  return exitCodes.completed;
+}
+
+/** Resolves when the process is told to stop; told again, it ends at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    const stop = () => {
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        resolve();
+      } else if (performance.now() - firstAt > sameInterruptMs) {
+        process.exit(exitCodes.cancelled);
+      }
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}
+
+/** Without a token, whoever is on this machine may ask, and no page that only seems to be. */
+function onlyLoopback(app: HttpApp): (request: Request) => Response | Promise<Response> {
+  return (request) =>
+    asksByLoopback(request)
+      ? app.fetch(request)
+      : new Response('This server is asked as localhost.\n', {
+          status: 421,
+          headers: { 'content-type': 'text/plain' },
+        });
+}
+
+/** Streams have said their last; whoever keeps the connection all the same is not waited for. */
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), closingMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+function describeListenError(error: unknown, { host, port }: Pick<ServeOptions, 'host' | 'port'>): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return `Port ${port} of ${host} is taken: choose another with --port.`;
+  if (code === 'EACCES') return `Port ${port} is not for this user: choose one from 1024 with --port.`;
+  return `Nothing can be served at ${host}, port ${port}: ${error instanceof Error ? error.message : String(error)}.`;
+}
+
+function whereKept(kept: ServeOptions['kept'], unfinished: number): string {
+  if (kept === undefined) return 'Sessions end with this process: --store <file> keeps them.';
+  const file = abbreviate(kept.file);
+  if (unfinished === 0) return `Sessions are kept in ${file}.`;
+  return `Sessions are kept in ${file}: ${count(unfinished)} in the middle of something, which goes on.`;
+}
+
+function count(sessions: number): string {
+  return sessions === 1 ? '1 session is' : `${sessions} sessions are`;
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+}
+
+function example(url: string, needsToken: boolean): string {
+  const message = { id: 'm1', role: 'user', parts: [{ type: 'text', text: 'What is 17*23?' }] };
+  const body = JSON.stringify({ id: 'trip', messages: [message] });
+  const authorization = needsToken ? ` -H "Authorization: Bearer $TURNCHART_TOKEN"` : '';
+  return `Try it: curl -N ${url}/v1/chat -H 'Content-Type: application/json'${authorization} -d '${body}'`;
+}
