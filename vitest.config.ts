@@ -12,6 +12,8 @@ export default defineConfig({
     include: ['test/**/*.test.{ts,tsx}'],
     // By default one core stays free, which is half of a small machine.
     maxWorkers: '100%',
+    // Tests wait for conditions, never for time; on a busy machine these take longer.
+    testTimeout: 30_000,
     // Errors elsewhere in the sources are the business of `npm run types`.
     typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], ignoreSourceErrors: true },
   },
