@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   agent: {
     files:
-      /^(agent|agentTool|options|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
+      /^(agent|agentTool|options|inspect|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
@@ -69,9 +69,14 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'durability imports words, effects, host and machines',
   },
   inspection: {
-    files: /^inspection\//,
+    files: /^inspection\/(?!inspector\/)/,
     mayImport: ['words', 'effects', 'machines', 'host'],
     rule: 'inspection imports words, effects, host and machines',
+  },
+  inspector: {
+    files: /^inspection\/inspector\//,
+    mayImport: ['words', 'effects', 'machines', 'host', 'agent', 'inspection'],
+    rule: 'the inspector imports inspection, what that imports, and the agent',
   },
   paths: {
     files: /^testing\/paths\//,
@@ -129,6 +134,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'agent',
       'durability',
       'inspection',
+      'inspector',
       'httpProtocol',
       'httpClient',
       'cli',
@@ -148,6 +154,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'agent',
       'durability',
       'inspection',
+      'inspector',
       'httpProtocol',
       'httpClient',
       'hosts',
@@ -207,7 +214,7 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
 ];
 
 const unknownRoom = 'every file of src lives in a room of the table, and imports no file outside of src';
-const visibleRule = 'only hosts and the cli import what cannot be read from the source';
+const visibleRule = 'only hosts, the inspector and the cli import what cannot be read from the source';
 const pureRule = 'machines know no clock, no randomness and no I/O';
 /** Names that no machine may read. `Math` is not among them: only its `random` is. */
 const impure = new Set(
@@ -345,8 +352,8 @@ function violations(sources: Readonly<Record<string, string>>): Violation[] {
     }
     for (const { node, specifier, typeOnly } of importsOf(tree)) {
       if (specifier === undefined) {
-        // Hosts and the cli load what their user names.
-        if (room !== 'hosts' && room !== 'cli') report(node, node.getText(tree), visibleRule);
+        // Hosts and the cli load what their user names, the inspector its page.
+        if (room !== 'hosts' && room !== 'cli' && room !== 'inspector') report(node, node.getText(tree), visibleRule);
       } else if (specifier.startsWith('.')) {
         const target = roomOf(posix.join(posix.dirname(file), specifier));
         if (target === undefined) report(node, specifier, unknownRoom);

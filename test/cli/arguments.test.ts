@@ -14,6 +14,9 @@ describe('the arguments', () => {
     [['--json', '--record', 'a.jsonl', 'hello'], { ...run, question: 'hello', json: true, record: 'a.jsonl' }],
     [['chat'], chat],
     [['--yes', 'chat'], { ...chat, approvesAll: true }],
+    [['chat', '--inspect'], { ...chat, inspect: true }],
+    [['--inspect'], { ...chat, inspect: true }],
+    [['inspect', 'run.jsonl', '--port', '1'], { type: 'inspect', words: ['run.jsonl', '--port', '1'] }],
     [['--yes', 'hello'], { ...run, question: 'hello', approvesAll: true }],
     [['chat', '--session', 'trip'], { ...chat, session: 'trip' }],
     [
@@ -46,6 +49,7 @@ describe('the arguments', () => {
     [['replay', 'a', '--speed', 'Infinity'], /^--speed Infinity: /],
     [['replay', 'a', '--model', 'simulated'], /^"turnchart replay" has no option --model\./],
     [['chat', '--json'], /^"turnchart chat" has no option --json\./],
+    [['run', '--inspect', 'hi'], /^"turnchart run" has no option --inspect\./],
     [['replay', 'a', '--yes'], /^"turnchart replay" has no option --yes\./],
     [['models', '--record', 'a'], /^"turnchart models" has no option --record\./],
     [['hello', '--speed', '2'], /^"turnchart run" has no option --speed\./],

@@ -45,7 +45,7 @@ export interface HttpAppOptions {
  */
 export function httpApp(options: HttpAppOptions): Hono {
   const { agent, sessions = [], authorize, cors: origins, limits: given, ...others } = options;
-  checkNames('httpApp()', others, []);
+  checkNames('httpApp()', others);
   if (authorize !== undefined && typeof authorize !== 'function') {
     throw new TypeError('httpApp(): `authorize` is not a function.');
   }
