@@ -3,6 +3,7 @@ import { createAgent } from 'turnchart';
 import { aiSdk } from 'turnchart/adapters/ai-sdk';
 import { simulated } from 'turnchart/adapters/simulated';
 import { sqliteStore } from 'turnchart/durability';
+import { inspector } from 'turnchart/inspector';
 import { mcpTools } from 'turnchart/mcp';
 
 const agent = createAgent({ model: simulated() });
@@ -56,6 +57,14 @@ const tools = await mcpTools({
 });
 const greeted = await createAgent({ model, tools }).run('Greet.');
 if (greeted.text !== 'Greeted.' || calls !== 1) throw new Error(`the tool ran ${calls} times: ${greeted.text}`);
+
+// the inspector has its page in the package
+const inspect = inspector({ onListen: () => undefined });
+const page = await fetch(await inspect.listen());
+const html = await page.text();
+await inspect.close();
+if (page.status !== 200 || !html.includes('<script'))
+  throw new Error(`the inspector has no page: ${html.slice(0, 200)}`);
 
 // a door whose package is not there says which one it is
 const doors = {

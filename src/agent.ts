@@ -2,6 +2,7 @@ import { registerAgent } from './agentTool.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Store } from './durability/store.ts';
 import type { TurnEvent } from './events.ts';
+import type { Inspect } from './inspect.ts';
 import { Keeper, type Kept } from './keeper.ts';
 import type { CompactionPolicy } from './machines/compaction.ts';
 import { createHistory, emptyHistory } from './machines/history.ts';
@@ -99,6 +100,8 @@ export interface AgentOptions<
   readonly clock?: Clock;
   /** Where sessions are kept beyond this process. @default nowhere */
   readonly store?: Store;
+  /** Who watches the sessions, such as `inspector()` of `turnchart/inspector`. @default nobody */
+  readonly inspect?: Inspect;
 }
 
 /** What takes the context that a tool wants; a tool of unknown type takes any. */
@@ -193,7 +196,7 @@ export interface Agent<TContext = unknown, TOutput = undefined> {
 /**
  * Makes an agent. Options are checked here, once; models and tools are bound to the machines here, once.
  *
- * @throws TypeError naming the option that is wrong, or not supported yet
+ * @throws TypeError naming the option that is wrong
  * @example
  * ```ts
  * const agent = createAgent({ model: simulated(), instructions: 'Be brief.', tools: [weather] });
@@ -235,6 +238,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
       model: this.model,
       clock,
       hasPricing: options.pricing !== undefined,
+      ...(options.inspect !== undefined && { inspect: options.inspect }),
       maxOutputChars: options.limits?.maxOutputChars ?? defaultMaxOutputChars,
       onBusy: (session, isBusy) => {
         if (isBusy) this.#busy.add(session);
@@ -248,7 +252,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     ...[options]: Arguments<RunOptions<TSchema>, TContext>
   ): Promise<TurnResult<TSchema extends Schema ? InferSchema<TSchema> : TOutput>> {
     const { onEvent, context, signal, limits, output, ...others } = options ?? {};
-    checkNames('run()', others, []);
+    checkNames('run()', others);
     if (onEvent !== undefined && typeof onEvent !== 'function')
       throw new TypeError('run(): `onEvent` is not a function.');
     const opening = this.#check('run()', { context });
@@ -281,7 +285,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     ...[options]: Arguments<Pick<SessionOptions, 'resume'>, TContext>
   ): Promise<readonly Session<TOutput>[]> {
     const { resume, context, ...others } = options ?? {};
-    checkNames('recover()', others, []);
+    checkNames('recover()', others);
     const opening = this.#check('recover()', { ...(resume !== undefined && { resume }), context });
     const taken = await this.#theKeeper('recover()').takeUnfinished();
     const sessions = [...taken].map(([id, kept]) => this.#open({ ...opening, id }, kept));
@@ -310,7 +314,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
 
   #check(where: string, options: SessionOptions & { readonly context?: unknown }): Opening {
     const { id, messages = [], context, resume = 'auto', ...others } = options;
-    checkNames(where, others, []);
+    checkNames(where, others);
     if (this.#isClosed) throw new Error(`Agent "${this.name}" is closed: it opens no more sessions.`);
     if (id !== undefined && (typeof id !== 'string' || id === '')) {
       throw new TypeError(`${where}: \`id\` must be a text.`);

@@ -23,11 +23,13 @@ export {
   ToolError,
   TurnCancelledError,
 } from './failure.ts';
+export type { Inspect, InspectedSession } from './inspect.ts';
 export type { Json } from './json.ts';
 export type { Unsubscribe } from './listeners.ts';
 export type { AttemptLimits, TurnLimits } from './machines/policies.ts';
 export * from './messages.ts';
 export * from './model.ts';
+export type { Recorder } from './recorders.ts';
 export type { EventEntry, RecordingEntry, RowEntry, SessionEntry } from './recording.ts';
 export type { InferSchema, JsonSchema, RawSchema, Schema, StandardSchema } from './schema.ts';
 export type { Pricing } from './services/callModel.ts';

@@ -22,8 +22,8 @@ const known = [
   'pricing',
   'clock',
   'store',
+  'inspect',
 ] as const;
-const notYet = ['inspect'] as const;
 const knownLimits = [
   'maxSteps',
   'lastStep',
@@ -59,12 +59,12 @@ const knownSettings = [
 
 type Options = { readonly [name: string]: unknown };
 
-/** @throws TypeError naming the option that is wrong, unknown or not supported yet. */
+/** @throws TypeError naming the option that is wrong or unknown. */
 export function checkAgentOptions(options: unknown): void {
   if (!isObject(options)) throw new TypeError('createAgent() takes an object: { model, tools, … }.');
-  checkKnown('createAgent()', options, known, notYet);
-  const { model, name, instructions, tools, toolChoice, settings, retries, modelRetry, limits, pricing, clock, store } =
-    options;
+  checkKnown('createAgent()', options, known);
+  const { model, name, instructions, tools, toolChoice, settings, retries, modelRetry, limits, pricing } = options;
+  const { clock, store, inspect } = options;
   if (!isObject(model)) throw new TypeError('createAgent(): `model` is missing: give it a model of an adapter.');
   if (typeof model.stream !== 'function') throw new TypeError('createAgent(): `model` has no `stream` function.');
   for (const field of ['provider', 'modelId'] as const) {
@@ -90,7 +90,7 @@ export function checkAgentOptions(options: unknown): void {
   checkToolChoice(toolChoice, Array.isArray(tools) ? tools : []);
   if (settings !== undefined) {
     if (!isObject(settings)) throw new TypeError('createAgent(): `settings` must be an object.');
-    checkKnown('createAgent(): settings', settings, knownSettings, []);
+    checkKnown('createAgent(): settings', settings, knownSettings);
   }
   if (retries !== undefined) checkWhole('retries', retries, 0);
   checkModelRetry(modelRetry);
@@ -111,6 +111,11 @@ export function checkAgentOptions(options: unknown): void {
       }
     }
   }
+  if (inspect !== undefined && (!isObject(inspect) || typeof inspect.session !== 'function')) {
+    throw new TypeError(
+      'createAgent(): `inspect` has no `session` function: give it inspector() of turnchart/inspector.',
+    );
+  }
   if (clock !== undefined) {
     for (const method of ['now', 'setTimeout', 'clearTimeout'] as const) {
       if (!isObject(clock) || typeof clock[method] !== 'function') {
@@ -120,15 +125,14 @@ export function checkAgentOptions(options: unknown): void {
   }
 }
 
-/** @throws TypeError where options are left over, saying whether they come later. */
-export function checkNames(where: string, leftOver: object, later: readonly string[]): void {
-  checkKnown(where, leftOver as Options, [], later);
+/** @throws TypeError where options are left over. */
+export function checkNames(where: string, leftOver: object): void {
+  checkKnown(where, leftOver as Options, []);
 }
 
-function checkKnown(where: string, options: Options, names: readonly string[], later: readonly string[]): void {
+function checkKnown(where: string, options: Options, names: readonly string[]): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || names.includes(name)) continue;
-    if (later.includes(name)) throw new TypeError(`${where}: \`${name}\` is not supported yet: leave it out.`);
     const list = names.length === 0 ? '' : ` Known: ${names.join(', ')}.`;
     throw new TypeError(`${where}: there is no option \`${name}\`.${list}`);
   }
@@ -153,7 +157,7 @@ function checkModelRetry(retry: unknown): void {
   if (retry === undefined) return;
   checkRetry('createAgent(): `modelRetry`', retry);
   const options = retry as Options;
-  checkKnown('createAgent(): modelRetry', options, knownRetry, []);
+  checkKnown('createAgent(): modelRetry', options, knownRetry);
   if (options.maxRetryAfterMs !== undefined) checkPositive('modelRetry.maxRetryAfterMs', options.maxRetryAfterMs, 0);
   if (options.retryAfterOutput !== undefined && typeof options.retryAfterOutput !== 'boolean') {
     throw new TypeError('createAgent(): `modelRetry.retryAfterOutput` must be true or false.');
@@ -184,7 +188,7 @@ function checkLimits(limits: unknown, where = 'createAgent()', foreign: readonly
   if (limits === undefined) return;
   if (!isObject(limits)) throw new TypeError(`${where}: \`limits\` must be an object.`);
   const names = knownLimits.filter((name) => !foreign.includes(name));
-  checkKnown(`${where}: limits`, limits, names, []);
+  checkKnown(`${where}: limits`, limits, names);
   if (limits.lastStep !== undefined && !['fail', 'answer', 'ask'].includes(String(limits.lastStep))) {
     throw new TypeError(`${where}: \`limits.lastStep\` must be 'fail', 'answer' or 'ask'.`);
   }
@@ -210,7 +214,7 @@ function checkGuardrails(guardrails: unknown): void {
   if (guardrails === undefined) return;
   if (!isObject(guardrails))
     throw new TypeError('createAgent(): `guardrails` must be an object like { input: [check] }.');
-  checkKnown('createAgent(): guardrails', guardrails, ['input', 'output', 'tool'], []);
+  checkKnown('createAgent(): guardrails', guardrails, ['input', 'output', 'tool']);
   for (const [stage, list] of Object.entries(guardrails)) {
     if (list === undefined) continue;
     if (!Array.isArray(list)) throw new TypeError(`createAgent(): \`guardrails.${stage}\` must be an array.`);
@@ -221,7 +225,7 @@ function checkGuardrails(guardrails: unknown): void {
           `createAgent(): every entry of \`guardrails.${stage}\` must be a function, or { name, advisory, check }.`,
         );
       }
-      checkKnown(`createAgent(): guardrails.${stage}`, guardrail, ['name', 'advisory', 'check'], []);
+      checkKnown(`createAgent(): guardrails.${stage}`, guardrail, ['name', 'advisory', 'check']);
       const { name, advisory } = guardrail;
       if (name !== undefined && (typeof name !== 'string' || name === '')) {
         throw new TypeError(`createAgent(): the \`name\` of a guardrail of \`guardrails.${stage}\` must be a text.`);
@@ -236,7 +240,7 @@ function checkGuardrails(guardrails: unknown): void {
 function checkCompaction(compaction: unknown): void {
   if (compaction === undefined || compaction === false) return;
   if (!isObject(compaction)) throw new TypeError('createAgent(): `compaction` must be false, or an object.');
-  checkKnown('createAgent(): compaction', compaction, ['threshold', 'keepMessages', 'model', 'prompt'], []);
+  checkKnown('createAgent(): compaction', compaction, ['threshold', 'keepMessages', 'model', 'prompt']);
   const { threshold, keepMessages, model, prompt } = compaction;
   if (threshold !== undefined && !(typeof threshold === 'number' && threshold > 0 && threshold <= 1)) {
     throw new TypeError('createAgent(): `compaction.threshold` must be a number above 0, and 1 at most.');
@@ -254,7 +258,7 @@ function checkApproval(approval: unknown): void {
   if (approval === undefined) return;
   if (!isObject(approval))
     throw new TypeError('createAgent(): `approval` must be an object like { timeoutMs: 60_000 }.');
-  checkKnown('createAgent(): approval', approval, ['timeoutMs'], []);
+  checkKnown('createAgent(): approval', approval, ['timeoutMs']);
   if (approval.timeoutMs !== undefined) checkPositive('approval.timeoutMs', approval.timeoutMs, Number.MIN_VALUE);
 }
 

@@ -2,13 +2,14 @@ import type { JournalCheckpoint, JournalEntry, SessionState } from './durability
 import type { EffectResult, StartedEffect } from './effects.ts';
 import { isEphemeral, type TurnEvent } from './events.ts';
 import { createFailure, type Failure } from './failure.ts';
-import { type Host, type HostOptions, type Row, refold } from './host.ts';
+import { Host, type HostOptions, type Row, refold } from './host.ts';
 import { parseRow } from './journal.ts';
 import type { ExecuteToolInput, PrepareToolInput } from './machines/contracts.ts';
 import { createHistory, type History } from './machines/history.ts';
 import type { SessionMachineInput } from './machines/sessionMachine.ts';
 import { machineVersion } from './machines/version.ts';
 import type { Message } from './messages.ts';
+import type { RecordingEntry } from './recording.ts';
 import { isInterruption } from './services/interrupted.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -28,6 +29,8 @@ export function pastOf(messages: readonly Message[], state: SessionState): Past 
 /** A session that did not rest when its process ended: its machines are where they were. */
 export interface Reopened {
   readonly host: Host;
+  /** Those of its rows that led there. */
+  readonly rows: readonly Row[];
   /** Why its turn cannot be gone on with, if so. */
   readonly failure: Failure | undefined;
 }
@@ -35,11 +38,15 @@ export interface Reopened {
 /** Brings machines to where they were, with the rows that were kept. */
 export function reopen(options: HostOptions, rows: readonly Row[], writtenBy: string): Reopened {
   const { host, divergence, agreed } = refold(options, rows);
-  if (divergence === undefined) return { host, failure: stuckIn(rows) };
+  if (divergence === undefined) return { host, rows, failure: stuckIn(rows) };
   // what the last of its rows has led to must not happen
   host.stop();
-  const whole = refold(options, rows.slice(0, agreed)).host;
-  return { host: whole, failure: divergedFailure(divergence, rows.length - agreed, writtenBy) };
+  const whole = rows.slice(0, agreed);
+  return {
+    host: refold(options, whole).host,
+    rows: whole,
+    failure: divergedFailure(divergence, rows.length - agreed, writtenBy),
+  };
 }
 
 /**
@@ -80,6 +87,17 @@ export function eventsIn(
   }
   say();
   return events;
+}
+
+/** What a recording that began before these rows would have of them. */
+export function retell(options: HostOptions, rows: readonly Row[]): readonly RecordingEntry[] {
+  const host = new Host(options);
+  const entries = rows.flatMap((row): RecordingEntry[] => {
+    host.apply(row.input, row.at);
+    return [{ type: 'row', ...row }, ...host.events.splice(0).map((event) => ({ type: 'event' as const, event }))];
+  });
+  host.stop();
+  return entries;
 }
 
 /** Who says that a session was reopened. */

@@ -6,9 +6,10 @@ import type { StartedEffect } from './effects.ts';
 import { isTerminal, type TurnEvent, type TurnEventType, type TurnOverrides } from './events.ts';
 import { describeError, type Failure } from './failure.ts';
 import { type Command, Host, type Row, type SessionLogic } from './host.ts';
+import type { Inspect } from './inspect.ts';
 import { Journal } from './journal.ts';
 import type { Json } from './json.ts';
-import type { Kept, KeptState } from './keeper.ts';
+import type { Kept } from './keeper.ts';
 import { type Listener, Listeners, type Unsubscribe } from './listeners.ts';
 import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
 import { type History, historyState, messagesOf } from './machines/history.ts';
@@ -20,8 +21,17 @@ import { type Message, type UserInput, userMessage } from './messages.ts';
 import { noUsage, type Usage } from './model.ts';
 import { checkTurnLimits } from './options.ts';
 import { type Recorder, Recorders } from './recorders.ts';
-import { recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
-import { lostFailure, type Past, pastOf, recoverySource, reopen, whatIsLeft } from './reopening.ts';
+import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
+import {
+  lostFailure,
+  type Past,
+  pastOf,
+  type Reopened,
+  recoverySource,
+  reopen,
+  retell,
+  whatIsLeft,
+} from './reopening.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
@@ -125,13 +135,18 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#kept = kept;
     this.#endedTurns = kept?.stored?.state.turns ?? 0;
     this.#journal = kept && this.#openJournal(kept, history);
+    const { inspect } = setup;
     const stored = kept?.stored;
-    if (stored === undefined) {
-      this.#driver = this.#drive(this.#host({ history, seq: 0 }));
+    this.#warn(stored?.warnings);
+    if (stored === undefined || stored.rows.length === 0) {
+      this.#driver = this.#drive(this.#host(stored ? pastOf(stored.messages, stored.state) : { history, seq: 0 }));
+      if (inspect !== undefined) this.#invite(inspect, this.#startEntry());
     } else {
-      this.#warn(stored.warnings);
-      const past = pastOf(stored.messages, stored.state);
-      this.#driver = stored.rows.length === 0 ? this.#drive(this.#host(past)) : this.#reopen(past, stored);
+      const { rows, messages, state } = stored;
+      const past = pastOf(messages, state);
+      const reopened = reopen(hostOptions(setup, id, past), rows, state.machineVersion);
+      this.#driver = this.#goOn(reopened);
+      if (inspect !== undefined) this.#inviteLate(inspect, past, reopened.rows);
     }
     if (kept !== undefined) setup.onBusy(this, true);
   }
@@ -381,8 +396,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return snapshotOf(this.#driver.host);
   }
 
-  /** The session's actor, to be looked at: it takes no events from outside. */
-  get actor(): Pick<Actor<SessionLogic>, 'getSnapshot' | 'subscribe' | 'on'> {
+  /** The session's actor, to be looked at (`system.inspect()` tells everything): it takes no events from outside. */
+  get actor(): Pick<Actor<SessionLogic>, 'getSnapshot' | 'subscribe' | 'on' | 'system'> {
     return this.#actor;
   }
 
@@ -579,26 +594,54 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   #startEntry(): SessionEntry {
-    const { agent, model, clock, input } = this.#setup;
-    const { history, usage, cost, approvedTools } = this.#actor.getSnapshot().context;
+    const { context } = this.#actor.getSnapshot();
+    return this.#entryAt(this.#setup.clock.now(), { ...context, seq: this.#driver.host.seq });
+  }
+
+  #entryAt(at: number, { history, usage, cost, approvedTools = [], seq }: Past): SessionEntry {
+    const { agent, model, input } = this.#setup;
     return {
       type: 'session',
       format: recordingFormat,
       version: recordingVersion,
-      at: clock.now(),
+      at,
       agent,
       sessionId: this.id,
       model,
-      seq: this.#driver.host.seq,
+      seq,
       input: {
         ...input,
         history: messagesOf(history),
-        usage,
+        ...(usage !== undefined && { usage }),
         ...(cost !== undefined && { cost }),
         ...(approvedTools.length > 0 && { approvedTools }),
         ...historyState(history),
       },
     };
+  }
+
+  /** Lets somebody watch, who is told first where the session stood and what has happened since. */
+  #invite(inspect: Inspect, start: SessionEntry, since: readonly RecordingEntry[] = []): void {
+    const told: RecordingEntry[] = [];
+    let record: Recorder = (entry) => told.push(entry);
+    const stop = this.#recorders.add((entry) => record(entry), start);
+    told.push(...since);
+    this.#driver.host.onRow = this.#takeRow;
+    try {
+      const recorder = inspect.session(this);
+      // what was said to the session meanwhile is among it
+      for (const entry of told) recorder(entry);
+      record = recorder;
+    } catch (error) {
+      stop();
+      this.#soon(() => this.#saySourceThrew('inspector', error));
+    }
+  }
+
+  /** The same for a session that is in the middle of a turn: as if it had been watched from the turn's start. */
+  #inviteLate(inspect: Inspect, past: Past, rows: readonly Row[]): void {
+    const start = this.#entryAt(rows[0]?.at ?? this.#setup.clock.now(), past);
+    this.#invite(inspect, start, retell(hostOptions(this.#setup, this.id, past), rows));
   }
 
   #takeRow = (row: Row): void => {
@@ -620,9 +663,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     });
   }
 
-  /** A session that did not rest when its process ended: its machines go the same way again, up to where they were. */
-  #reopen(past: Past, { rows, state }: KeptState): Driver {
-    const { host, failure } = reopen(hostOptions(this.#setup, this.id, past), rows, state.machineVersion);
+  /** A session that did not rest when its process ended, and whose machines are where they were then. */
+  #goOn({ host, failure }: Reopened): Driver {
     const { value, context } = host.actor.getSnapshot();
     const { queue } = context;
     for (const { turnId } of queue) this.#turns.set(turnId, this.#handle(turnId));
@@ -647,7 +689,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return driver;
   }
 
-  #warn(warnings: readonly string[]): void {
+  #warn(warnings: readonly string[] = []): void {
     if (warnings.length === 0) return;
     this.#soon(() => {
       for (const message of warnings) this.#say('store', message);
@@ -695,10 +737,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#driver = this.#drive(this.#host({ history, usage, cost, approvedTools, seq: broken.host.seq }));
     this.#sayFor(broken, saved);
     this.#checkpoint();
-    if (!this.#recorders.isEmpty) {
-      this.#driver.host.onRow = this.#takeRow;
-      this.#recorders.enter(this.#startEntry());
-    }
+    this.#recordAnew();
     for (const { turnId, message, options, cancelled } of saved.queue) {
       this.#driver.command({ type: 'session.send', turnId, message, ...(options !== undefined && { options }) });
       if (cancelled !== undefined) this.#driver.command({ type: 'session.cancel', turnId, ...cancelled });
@@ -720,6 +759,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     }
     this.#ending.clear();
     this.#sayFor(broken, saved);
+    this.#recordAnew();
     const at = this.#setup.clock.now();
     for (const { turnId, message } of queue) {
       host.outputs.set(turnId, endOf(turnId, history, failure));
@@ -737,6 +777,13 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     this.#closing.catch(() => {
       this.#closing = undefined;
     });
+  }
+
+  /** What is recorded goes on with machines of its own. */
+  #recordAnew(): void {
+    if (this.#recorders.isEmpty) return;
+    this.#driver.host.onRow = this.#takeRow;
+    this.#recorders.enter(this.#startEntry());
   }
 
   #rescue(broken: Driver, failure: Failure): Rescue {

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { HostOptions, SessionLogic } from './host.ts';
+import type { Inspect } from './inspect.ts';
 import type { SessionMachineInput } from './machines/sessionMachine.ts';
 import type { SessionEntry } from './recording.ts';
 import type { Past } from './reopening.ts';
@@ -20,6 +21,8 @@ export interface SessionSetup {
   readonly outputs: OutputSchemas;
   /** Told when the session begins to work, and when it rests or is closed. */
   readonly onBusy: (session: { close(): Promise<void> }, isBusy: boolean) => void;
+  /** Who watches. @default nobody */
+  readonly inspect?: Inspect;
 }
 
 /** What the machines of a session are built from. */

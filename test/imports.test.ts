@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   agent: {
     files:
-      /^(agent|agentTool|options|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
+      /^(agent|agentTool|options|inspect|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
@@ -69,7 +69,7 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'durability imports words, effects, host and machines',
   },
   inspection: {
-    files: /^inspection\//,
+    files: /^inspection\/(?!inspector\/)/,
     mayImport: ['words', 'effects', 'machines', 'host'],
     rule: 'inspection imports words, effects, host and machines',
   },
@@ -77,6 +77,11 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^telemetry\//,
     mayImport: ['words', 'effects', 'machines', 'host', 'agent'],
     rule: 'telemetry imports words, effects, machines, host and the session',
+  },
+  inspector: {
+    files: /^inspection\/inspector\//,
+    mayImport: ['words', 'effects', 'machines', 'host', 'agent', 'inspection'],
+    rule: 'the inspector imports inspection, what that imports, and the agent',
   },
   paths: {
     files: /^testing\/paths\//,
@@ -135,6 +140,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'mcp',
       'durability',
       'inspection',
+      'inspector',
       'httpProtocol',
       'httpClient',
       'cli',
@@ -154,6 +160,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'agent',
       'durability',
       'inspection',
+      'inspector',
       'httpProtocol',
       'httpClient',
       'hosts',
@@ -217,7 +224,7 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
 ];
 
 const unknownRoom = 'every file of src lives in a room of the table, and imports no file outside of src';
-const visibleRule = 'only hosts and the cli import what cannot be read from the source';
+const visibleRule = 'only hosts, the inspector and the cli import what cannot be read from the source';
 const pureRule = 'machines know no clock, no randomness and no I/O';
 /** Names that no machine may read. `Math` is not among them: only its `random` is. */
 const impure = new Set(
@@ -358,8 +365,8 @@ function violations(sources: Readonly<Record<string, string>>): Violation[] {
     }
     for (const { node, specifier, typeOnly } of importsOf(tree)) {
       if (specifier === undefined) {
-        // Hosts and the cli load what their user names.
-        if (room !== 'hosts' && room !== 'cli') report(node, node.getText(tree), visibleRule);
+        // Hosts and the cli load what their user names, the inspector its page.
+        if (room !== 'hosts' && room !== 'cli' && room !== 'inspector') report(node, node.getText(tree), visibleRule);
       } else if (specifier.startsWith('.')) {
         const target = roomOf(posix.join(posix.dirname(file), specifier));
         if (target === undefined) report(node, specifier, unknownRoom);

@@ -68,6 +68,7 @@ describe('createAgent', () => {
       pricing: () => 0,
       clock: new SimulatedClock(),
       store: memoryStore(),
+      inspect: { session: () => () => {} },
     };
     expect(createAgent(options).name).toBe('helper');
   });
@@ -205,10 +206,10 @@ describe('createAgent', () => {
     );
   });
 
-  it('says of inspect that it is not supported yet', () => {
+  it('says of inspect what it lacks', () => {
     expectError(
       () => createAgent({ model, inspect: () => {} } as unknown as AgentOptions),
-      ['`inspect`', 'not supported yet', 'leave it out'],
+      ['`inspect` has no `session` function', 'inspector()'],
     );
   });
 

@@ -46,7 +46,9 @@ function drawingsIn(root: URL): readonly string[] {
   const url = new URL(`${folder}/`, root);
   if (!existsSync(url)) return [];
   const files = readdirSync(url, { recursive: true, encoding: 'utf8' }).map((file) => file.replaceAll('\\', '/'));
-  return files.filter((file) => ['.svg', '.mmd', '.json'].includes(extname(file))).map((file) => `${folder}/${file}`);
+  return files
+    .filter((file) => !file.startsWith('inspector/') && ['.svg', '.mmd', '.json'].includes(extname(file)))
+    .map((file) => `${folder}/${file}`);
 }
 
 function readIfThere(root: URL, file: string): string | undefined {

@@ -20,7 +20,7 @@ export interface IndependentCommand {
   readonly words: readonly string[];
 }
 
-const independent = ['acp', 'chart', 'paths', 'serve', 'sessions'] as const;
+const independent = ['acp', 'chart', 'inspect', 'paths', 'serve', 'sessions'] as const;
 
 /** What the options here are for. */
 type ParsedCommand = Exclude<Command, IndependentCommand>;
@@ -49,6 +49,8 @@ type SessionOptions = Pick<RunCommand, 'model' | 'record' | 'session' | 'store' 
 
 export interface ChatCommand extends SessionOptions {
   readonly type: 'chat';
+  /** A page shows it. */
+  readonly inspect?: true;
 }
 
 export interface ReplayCommand {
@@ -61,9 +63,6 @@ export interface ReplayCommand {
   readonly json: boolean;
 }
 
-/** Commands that are to come: they would be taken for questions. */
-const later: ReadonlySet<string> = new Set(['inspect']);
-
 export const usage = `Usage: turnchart [run] [options] "question"    one turn
        turnchart [chat] [options]              a conversation
        turnchart acp [options]                 serves an editor
@@ -71,10 +70,12 @@ export const usage = `Usage: turnchart [run] [options] "question"    one turn
        turnchart serve [options]               the agent over HTTP
        turnchart sessions [options]            the sessions that are kept
        turnchart replay [options] <file>       a recording or a kept session, played again
+       turnchart inspect [options] <file>      the same as statecharts, in a browser
        turnchart chart [options] <machine>     the chart of a machine
        turnchart paths [options]               paths through a machine, to read or as tests
 
-acp, serve, sessions, chart and paths have options of their own, which turnchart chart --help (and so on) lists.
+acp, serve, sessions, inspect, chart and paths have options of their own, which turnchart chart --help (and so on)
+lists.
 
 A turn prints its answer; tool calls, states and usage go to standard error.
 
@@ -95,6 +96,7 @@ ${explainModels().replace(/^/gm, ' '.repeat(22)).trimEnd()}
   --session <name>  keeps run or chat under that name, and goes on with it the next time
   --store <file>    where sessions are kept (default: ~/.turnchart/sessions.db, or in $XDG_DATA_HOME)
   --record <file>   records run or chat into a new file, for replay
+  --inspect         chat: prints the URL of a page that shows it as statecharts, and can speak to it
   --yes             run, chat: approves every tool that asks first. Dangerous: a model may delete files with it
   --json            run, replay: one JSON line per event on standard output, and nothing else
   --speed <n>       replay: how many times as fast as it was, or max (default: 1)
@@ -107,14 +109,14 @@ Exit codes: 0 completed, 1 failed, 2 wrong arguments, 130 cancelled by Ctrl-C (a
 /** Which commands an option belongs to. */
 const optionsOf = {
   run: ['model', 'session', 'store', 'record', 'yes', 'json'],
-  chat: ['model', 'session', 'store', 'record', 'yes'],
+  chat: ['model', 'session', 'store', 'record', 'yes', 'inspect'],
   models: [],
   replay: ['store', 'json', 'speed'],
 } as const satisfies Record<string, readonly Option[]>;
 
-const allOptions = ['model', 'session', 'store', 'record', 'yes', 'json', 'speed'] as const;
+const allOptions = ['model', 'session', 'store', 'record', 'yes', 'json', 'speed', 'inspect'] as const;
 type Option = (typeof allOptions)[number];
-type Flag = 'yes' | 'json';
+type Flag = 'yes' | 'json' | 'inspect';
 type Values = { readonly [name in Flag]?: boolean | undefined } & {
   readonly [name in Exclude<Option, Flag>]?: string | undefined;
 };
@@ -131,6 +133,7 @@ export function readArguments(words: readonly string[]): Command {
       options: {
         yes: { type: 'boolean' },
         json: { type: 'boolean' },
+        inspect: { type: 'boolean' },
         model: { type: 'string' },
         session: { type: 'string' },
         store: { type: 'string' },
@@ -154,12 +157,10 @@ function toCommand(positionals: readonly string[], values: Values): ParsedComman
   const [first, ...others] = positionals;
   if (first === 'run') return toRun(others, true, values);
   if (first === 'replay') return toReplay(others, values);
+  if (first === undefined && values.inspect) return toChat(values);
   if (first === undefined || others.length > 0) return toRun(positionals, false, values);
-  if (first === 'chat') return { type: 'chat', ...sessionOptions(values) };
+  if (first === 'chat') return toChat(values);
   if (first === 'models') return { type: 'models' };
-  if (later.has(first)) {
-    return wrong(`"turnchart ${first}" is not there yet. To ask that as a question: turnchart run ${first}`);
-  }
   return toRun(positionals, false, values);
 }
 
@@ -171,6 +172,10 @@ function toRun(words: readonly string[], isExplicit: boolean, values: Values): P
   const question = words.join(' ');
   if (question.trim() === '') return wrong('The question is empty. See turnchart --help.');
   return { type: 'run', question, ...options };
+}
+
+function toChat(values: Values): ParsedCommand {
+  return { type: 'chat', ...(values.inspect && { inspect: true }), ...sessionOptions(values) };
 }
 
 function toReplay(files: readonly string[], { speed = '1', json = false, store }: Values): ParsedCommand {

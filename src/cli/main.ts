@@ -3,6 +3,7 @@ import { StoreError } from '../durability/store.ts';
 import { type ChatCommand, type RunCommand, readArguments, usage } from './arguments.ts';
 import { demoQuestion, introduceDemo } from './demo.ts';
 import { chooseModel, listModels } from './model.ts';
+import { openInspector } from './openInspector.ts';
 import { openRecording, type RecordingFile } from './recordFile.ts';
 import { exitCodes, runTurn } from './runTurn.ts';
 import type { KeptSession } from './sessions/keptSession.ts';
@@ -47,6 +48,8 @@ async function main(words: readonly string[]): Promise<number> {
       return (await import('./chartCommand.ts')).chartCommand(command.words, terminal);
     case 'serve':
       return (await import('./serveCommand.ts')).serveCommand(command.words, process.env, terminal);
+    case 'inspect':
+      return (await import('./inspectCommand.ts')).inspectCommand(command.words, process.env, terminal);
     case 'sessions':
       return (await import('./sessions/sessionsCommand.ts')).sessionsCommand(command.words, process.env, terminal);
     case 'paths':
@@ -105,15 +108,27 @@ async function chat(command: Omit<ChatCommand, 'type'>): Promise<number> {
   const chosen = await chooseModel(model, process.env);
   if ('problem' in chosen) return refuse(`--model ${model}: ${chosen.problem}`);
   const canDraw = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
-  return kept(command, (session) =>
+  // whoever chats may also do so from the page
+  const inspector = command.inspect && (await openInspector({ commands: true }));
+  const code = await kept(command, (session) =>
     recorded(record, async (recording) => {
-      const options = { chosen, approvesAll, root: process.cwd(), env: process.env, recording, kept: session };
+      const options = {
+        chosen,
+        approvesAll,
+        root: process.cwd(),
+        env: process.env,
+        recording,
+        kept: session,
+        inspector,
+      };
       // what draws takes long to load, and nothing else wants it
       if (canDraw) return (await import('./chat/chat.ts')).openChat(options);
       const { chatByLines } = await import('./chat/lineChat.ts');
       return chatByLines({ ...options, terminal, outputClosed: outputClosed.signal });
     }),
   );
+  await inspector?.inspector.close();
+  return code;
 }
 
 /** With the session that is to be kept, if one is. */

@@ -21,13 +21,17 @@ import { readStored, type StoredStart } from './sessions/storedRecording.ts';
 import { abbreviate, defaultStoreFile, findStore } from './sessions/storeFile.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface ReplayOptions {
+/** Of what is to be seen again. */
+export interface RecordingName {
   /** A recording, or the name of a session that is kept. */
   readonly file: string;
   /** The file that the session is kept in; where it is given, no recording is meant. */
   readonly store?: string;
   /** Where the file of sessions is found, unless said otherwise. */
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ReplayOptions extends RecordingName {
   /** How many times as fast as it was. */
   readonly speed: number | 'max';
   /** Prints events as JSON lines instead of the answers. */
@@ -47,7 +51,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
   const { speed, json, terminal, outputClosed, clock = systemClock } = options;
   let recording: Played;
   try {
-    recording = await read(options);
+    recording = await findRecording(options);
   } catch (error) {
     terminal.note(error instanceof Error ? error.message : String(error), 'red');
     return exitCodes.wrongArguments;
@@ -86,7 +90,7 @@ interface Played {
 type PlayedEntry = RecordingEntry | (SessionEntry & RecordedStart) | StoredStart;
 
 /** @throws Error with a line for whoever named it */
-async function read({ file, store, env }: ReplayOptions): Promise<Played> {
+export async function findRecording({ file, store, env }: RecordingName): Promise<Played> {
   if (store === undefined && existsSync(file)) return readFile(file);
   const kept = store ?? defaultStoreFile(env);
   const place = abbreviate(kept);

@@ -7,6 +7,7 @@ import { type HttpApp, httpApp } from '../hosts/http/index.ts';
 import { createAgent } from '../index.ts';
 import { commandLineAgent } from './commandLineAgent.ts';
 import type { ChosenModel } from './model.ts';
+import { openInspector } from './openInspector.ts';
 import { exitCodes, sameInterruptMs } from './runTurn.ts';
 import { asksByLoopback, bearerToken } from './serveAccess.ts';
 import { abbreviate } from './sessions/storeFile.ts';
@@ -20,6 +21,8 @@ export interface ServeOptions {
   readonly token: string | undefined;
   /** How long the end waits for turns that are under way. */
   readonly graceMs: number;
+  /** Whether a page shows the sessions. */
+  readonly isInspected: boolean;
   readonly chosen: ChosenModel;
   /** Where sessions are kept. @default nowhere */
   readonly kept: { readonly file: string; readonly store: Store } | undefined;
@@ -31,8 +34,13 @@ const closingMs = 1_000;
 
 /** Serves the agent of the command line until the process is told to stop; gives the exit code. */
 export async function serve({ chosen, kept, terminal, ...options }: ServeOptions): Promise<number> {
-  const { host, port, token, graceMs } = options;
-  const agent = createAgent({ ...commandLineAgent(chosen, process.cwd()), ...(kept && { store: kept.store }) });
+  const { host, port, token, graceMs, isInspected } = options;
+  const inspected = isInspected ? await openInspector({ commands: true }) : undefined;
+  const agent = createAgent({
+    ...commandLineAgent(chosen, process.cwd()),
+    ...(kept && { store: kept.store }),
+    ...(inspected && { inspect: inspected.inspector }),
+  });
   const sessions = kept === undefined ? [] : await agent.recover();
   const app = httpApp({ agent, sessions, ...(token !== undefined && { authorize: bearerToken(token) }) });
   const server = createAdaptorServer({ fetch: token === undefined ? onlyLoopback(app) : app.fetch }) as Server;
@@ -44,12 +52,14 @@ export async function serve({ chosen, kept, terminal, ...options }: ServeOptions
     terminal.note(describeListenError(error, options), 'red');
     await agent.close();
     await kept?.store.close();
+    await inspected?.inspector.close();
     return exitCodes.failed;
   }
   terminal.note(chosen.notice);
   terminal.note(whereKept(kept, sessions.length));
   const url = urlOf(host, (server.address() as AddressInfo).port);
   terminal.write(`${url}\n`);
+  if (inspected !== undefined) terminal.note(`Inspector: ${inspected.url}`);
   terminal.explain(example(url, token !== undefined));
 
   await stopped;
@@ -63,6 +73,7 @@ export async function serve({ chosen, kept, terminal, ...options }: ServeOptions
   }
   await agent.close();
   await kept?.store.close();
+  await inspected?.inspector.close();
   return exitCodes.completed;
 }
 

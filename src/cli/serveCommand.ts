@@ -15,6 +15,7 @@ work in the current directory. The address is printed on standard output, everyt
 
   turnchart serve
   turnchart serve --port 3000 --store sessions.db --model simulated
+  turnchart serve --inspect
   TURNCHART_TOKEN=… turnchart serve --host 0.0.0.0
 
 Options:
@@ -25,6 +26,7 @@ Options:
   --store <file>     keeps sessions there: what was under way when the last process ended goes on (default: nowhere)
   --model <name>     who answers, as in turnchart --help (default: auto)
   --grace <seconds>  how long the end waits for turns that are under way (default: 10)
+  --inspect          prints the URL of a page of this machine that shows the sessions as statecharts, and can speak to them
 
 Ctrl-C, or SIGTERM, takes no more messages, waits for the turns that are under way, and ends; a second one ends at once.
 `;
@@ -72,7 +74,7 @@ export async function serveCommand(words: readonly string[], env: Environment, t
 type Words =
   | { readonly type: 'help' }
   | { readonly type: 'wrong'; readonly problem: string }
-  | (Pick<ServeOptions, 'host' | 'port' | 'token' | 'graceMs'> & {
+  | (Pick<ServeOptions, 'host' | 'port' | 'token' | 'graceMs' | 'isInspected'> & {
       readonly type: 'serve';
       readonly model: string;
       readonly store: string | undefined;
@@ -89,6 +91,7 @@ function readWords(words: readonly string[], env: Environment): Words {
       store: { type: 'string' },
       model: { type: 'string', default: 'auto' },
       grace: { type: 'string', default: '10' },
+      inspect: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -97,7 +100,7 @@ function readWords(words: readonly string[], env: Environment): Words {
   if (word !== undefined) {
     return wrong(`"turnchart serve" takes no "${word}". To ask that: turnchart run serve ${positionals.join(' ')}.`);
   }
-  const { host, model, store } = values;
+  const { host, model, store, inspect: isInspected } = values;
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535) return wrong(`--port ${values.port}: it is a number up to 65535.`);
   const graceMs = Number(values.grace) * 1_000;
@@ -113,7 +116,7 @@ function readWords(words: readonly string[], env: Environment): Words {
       `--host ${host} lets other machines ask, and the agent's tools read and delete files: set TURNCHART_TOKEN, or leave --host out to serve this machine only.`,
     );
   }
-  return { type: 'serve', host, port, token, graceMs, model, store };
+  return { type: 'serve', host, port, token, graceMs, isInspected, model, store };
 }
 
 function wrong(problem: string): Words {

@@ -76,11 +76,30 @@ export function readChart(machine: AnyStateMachine): Chart {
   return {
     id: machine.id,
     states: nodes.map(readState),
-    // XState's own order has `always` apart, `machine.definition` would lose it
-    transitions: nodes.flatMap((node) =>
-      [...[...node.transitions.values()].flat(), ...(node.always ?? [])].map((each) => readTransition(node, each)),
-    ),
+    transitions: nodes.flatMap((node) => transitionsFrom(node).map((each) => readTransition(node, each))),
   };
+}
+
+const indexes = new WeakMap<AnyStateNode, ReadonlyMap<object, number>>();
+
+/**
+ * Which of `readChart(machine).transitions` it is that an actor has taken. XState's own, as into the initial state, are
+ * in no chart.
+ */
+export function indexOfTransition(transition: AnyTransitionDefinition): number | undefined {
+  const root = (transition.source as AnyStateNode | undefined)?.machine.root as AnyStateNode | undefined;
+  if (root === undefined) return undefined;
+  let byTransition = indexes.get(root);
+  if (byTransition === undefined) {
+    byTransition = new Map([...descendants(root)].flatMap(transitionsFrom).map((each, index) => [each, index]));
+    indexes.set(root, byTransition);
+  }
+  return byTransition.get(transition);
+}
+
+/** XState's own order has `always` apart, and `machine.definition` would lose it. */
+function transitionsFrom(node: AnyStateNode): readonly AnyTransitionDefinition[] {
+  return [...[...node.transitions.values()].flat(), ...(node.always ?? [])];
 }
 
 function* descendants(node: AnyStateNode): Generator<AnyStateNode> {

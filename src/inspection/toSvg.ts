@@ -29,7 +29,8 @@ export async function toSvg(machine: AnyStateMachine, options: ChartOptions = {}
   return drawPicture(toPicture(view), options);
 }
 
-function toPicture(view: ChartView): Picture {
+/** What of a chart is drawn, as boxes and arrows. */
+export function toPicture(view: ChartView): Picture {
   const { root } = view;
   const sketch = createSketch(view);
   const whole = toBox(sketch, root);

@@ -286,7 +286,6 @@ describe.concurrent('turnchart, told something wrong', { timeout }, () => {
     [['run', '  '], /^The question is empty/],
     [['run'], /^There is no question/],
     [['-'], /^There is no question/],
-    [['inspect'], /^"turnchart inspect" is not there yet/],
   ])('%j: says so in one line and exits with 2', async (args, line) => {
     const { code, stdout, stderr } = await turnchart(args, { cwd });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -9,6 +9,7 @@ import { serveCommand } from '../../src/cli/serveCommand.ts';
 import type { WireEvent } from '../../src/events.ts';
 import { httpClient } from '../../src/hosts/http/client/index.ts';
 import { SseReader } from '../hosts/http/support.ts';
+import { command, readFeed } from '../inspection/inspector/support.ts';
 import { captured } from './captured.ts';
 import { Turnchart } from './turnchart.ts';
 
@@ -121,6 +122,22 @@ describe('turnchart serve', () => {
     expect((await served.get('/v1/openapi.json')).status).toBe(200);
     expect(served.process.stderr).toContain('-H "Authorization: Bearer $TURNCHART_TOKEN"');
     expect(served.process.stdout + served.process.stderr).not.toContain('canary');
+  });
+
+  test('--inspect shows its sessions on a page, which may speak to them', { timeout }, async () => {
+    const served = await serve(['--inspect']);
+    const { origin, hash } = new URL(/Inspector: (\S+)/.exec(served.process.stderr)?.[1] ?? '');
+    const page = { origin, token: hash.replace('#token=', '') };
+    await served.post('/v1/sessions', { id: 'trip' });
+    await served.send('what is 6*7?');
+    const feed = await readFeed(page);
+    const tells = (text: string) =>
+      feed.until((all) => all.messages.some((each) => JSON.stringify(each).includes(text)));
+    await tells('6*7 = 42');
+    expect(await command(page, 'trip', { type: 'send', text: 'what is 6*8?' })).toEqual({ accepted: true });
+    await tells('6*8 = 48');
+    served.process.process.kill('SIGTERM');
+    expect((await served.process.ended).code).toBe(0);
   });
 
   test('says so where the port is taken', { timeout }, async () => {

@@ -28,7 +28,7 @@ export interface ChatOptions extends Omit<ConversationOptions, 'onEvent'> {
  * @throws whatever broke it, after that
  */
 export async function openChat({ approvesAll, ...options }: ChatOptions): Promise<number> {
-  const { chosen, env, kept } = options;
+  const { env, kept } = options;
   const transcript = new Transcript();
   const status = new Status();
   const waiting = new WaitingMessages();
@@ -167,7 +167,7 @@ export async function openChat({ approvesAll, ...options }: ChatOptions): Promis
   const stopWatching = watchForEnd(ended, () => screen.restore());
   try {
     transcript.note(`Turnchart ${readVersion()}`, 'title');
-    transcript.note(introduce(chosen, env), 'quiet');
+    transcript.note(introduce(options).join('\n'), 'quiet');
     if (kept !== undefined) await showPast(kept);
     screen.start();
     conversation.goOn();

@@ -6,6 +6,7 @@ import type { AnyTool } from '../../tool.ts';
 import type { Turn } from '../../turn.ts';
 import { commandLineAgent } from '../commandLineAgent.ts';
 import { type ChosenModel, chooseModel, type Environment, hintAtKeys } from '../model.ts';
+import type { OpenInspector } from '../openInspector.ts';
 import type { RecordingFile } from '../recordFile.ts';
 import type { KeptSession } from '../sessions/keptSession.ts';
 import { explainRecovery, findUnfinished, type Unfinished } from '../sessions/unfinished.ts';
@@ -21,13 +22,19 @@ export interface ConversationOptions {
   readonly recording?: RecordingFile | undefined;
   /** Where the session is kept, and goes on from. @default nowhere */
   readonly kept?: KeptSession | undefined;
+  /** Who shows it, and may speak to it. @default nobody */
+  readonly inspector?: OpenInspector | undefined;
   readonly onEvent: (event: TurnEvent) => void;
 }
 
-/** Who answers, and who could: the first line of a chat. */
-export function introduce({ notice, isSimulated }: ChosenModel, env: Environment): string {
+/** Who answers and who could, and where one can watch: the first lines of a chat. */
+export function introduce({ chosen, env, inspector }: Omit<ConversationOptions, 'onEvent'>): readonly string[] {
+  const { notice, isSimulated } = chosen;
   const hint = isSimulated ? hintAtKeys(env) : undefined;
-  return hint === undefined ? notice : `${notice} ${hint}`;
+  return [
+    hint === undefined ? notice : `${notice} ${hint}`,
+    ...(inspector === undefined ? [] : [`Inspector: ${inspector.url}`]),
+  ];
 }
 
 /** A session whose model can be changed: the one after it goes on with its messages, under its id. */
@@ -139,9 +146,13 @@ export class Conversation {
   }
 
   #open(chosen: ChosenModel, past: Parameters<Agent['session']>[0]) {
-    const { kept, recording, onEvent } = this.#options;
+    const { kept, recording, inspector, onEvent } = this.#options;
     const options = commandLineAgent(chosen, this.#options.root);
-    const agent = createAgent({ ...options, ...(kept !== undefined && { store: kept.store }) });
+    const agent = createAgent({
+      ...options,
+      ...(kept !== undefined && { store: kept.store }),
+      ...(inspector !== undefined && { inspect: inspector.inspector }),
+    });
     const session = agent.session(past);
     recording?.follow(session);
     session.on('*', (event) => onEvent(explainRecovery(event, this.#unfinished)));

@@ -89,7 +89,7 @@ export async function chatByLines({
   // a tool that only waits holds no handle, and without one the process would end in the middle of the turn
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
-    terminal.note(introduce(options.chosen, options.env));
+    for (const line of introduce(options)) terminal.note(line);
     if (options.kept !== undefined) code = await goOn(conversation, options.kept, { terminal, asker });
     if (isTyped && !isClosed) lines.prompt();
     for await (const line of read) {

@@ -132,7 +132,7 @@ function standardStream(): Stream {
 
 function checkOptions(options: AcpOptions): void {
   const { agent, store, stream, info, auth, currency, describeTool, onProblem, ...others } = options;
-  checkNames('serveAcp()', others, []);
+  checkNames('serveAcp()', others);
   if (typeof agent !== 'function' && typeof agent?.open !== 'function') {
     throw new TypeError('serveAcp(): `agent` must be an agent, or a function that makes one.');
   }

@@ -73,7 +73,7 @@ export interface Drained {
  */
 export function httpApp(options: HttpAppOptions): HttpApp {
   const { agent, sessions = [], authorize, cors: origins, limits: given, ...others } = options;
-  checkNames('httpApp()', others, []);
+  checkNames('httpApp()', others);
   if (authorize !== undefined && typeof authorize !== 'function') {
     throw new TypeError('httpApp(): `authorize` is not a function.');
   }

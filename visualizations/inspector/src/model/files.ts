@@ -1,0 +1,119 @@
+import known from 'virtual:known';
+import { readRecording } from '../../../../src/inspection/readRecording.ts';
+import type { RecordingEntry } from '../../../../src/recording.ts';
+import type { Coverage } from '../../../../src/testing/paths/coverage.ts';
+import type { TurnPath } from '../../../../src/testing/paths/path.ts';
+import { PathRun } from './pathRun.ts';
+import { ReplayedRun } from './replayedRun.ts';
+import type { Run } from './run.ts';
+import { coverage, grown, openRun, runs, say, tab } from './store.ts';
+
+/** Opens what somebody has dropped or chosen: a recording, paths of tests, or what these cover. */
+export async function openFile(file: File): Promise<void> {
+  try {
+    await openText(await file.text());
+  } catch (error) {
+    say(`${file.name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** A session that comes with the page. */
+export async function openExample(): Promise<void> {
+  await replay(known.demo);
+}
+
+async function openText(text: string): Promise<void> {
+  const found = readCoverage(text);
+  if (found !== undefined) {
+    coverage.value = found;
+    tab.value = 'coverage';
+    return;
+  }
+  const paths = readPaths(text);
+  if (paths.length > 0) {
+    const walked = paths.map((path, index) => new PathRun(path, index + 1));
+    addRuns(walked);
+    openRun(walked[0]?.id ?? '');
+    return;
+  }
+  const { entries, isTorn } = readRecording(text);
+  if (isTorn) say('The last line is cut off, as by a process that was killed: it was left out.');
+  await replay(entries);
+}
+
+function readCoverage(text: string): Coverage | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    const isCoverage =
+      typeof value === 'object' && value !== null && 'machines' in value && Array.isArray(value.machines);
+    return isCoverage ? (value as Coverage) : undefined;
+  } catch {
+    // several lines are a recording
+    return undefined;
+  }
+}
+
+/** As `turnchart paths --json` prints them: a line of JSON each. */
+function readPaths(text: string): readonly TurnPath[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  try {
+    // the first line says what all of them are
+    if (lines[0] === undefined || !isPath(JSON.parse(lines[0]))) return [];
+    return lines.map((line) => JSON.parse(line) as TurnPath);
+  } catch {
+    return [];
+  }
+}
+
+function isPath(value: unknown): value is TurnPath {
+  return (
+    typeof value === 'object' && value !== null && 'bounds' in value && 'steps' in value && Array.isArray(value.steps)
+  );
+}
+
+/** In ms: the page answers in between. */
+const slice = 60;
+
+async function replay(entries: readonly RecordingEntry[]): Promise<void> {
+  const found: ReplayedRun[] = [];
+  let current: ReplayedRun | undefined;
+  const startedAt = performance.now();
+  let pausesAt = startedAt + slice;
+  let showsAt = pausesAt;
+  for (const entry of entries) {
+    if (entry.type === 'session' && current?.id !== entry.sessionId) {
+      current = found.find(({ id }) => id === entry.sessionId);
+      if (current === undefined) {
+        current = new ReplayedRun(entry);
+        found.push(current);
+      }
+    }
+    current?.add(entry);
+    const now = performance.now();
+    if (now < pausesAt) continue;
+    // to show what grows takes the longer the more it is, so it is done more and more seldom
+    if (now >= showsAt) {
+      show(found);
+      showsAt = now + (now - startedAt);
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+    pausesAt = performance.now() + slice;
+  }
+  show(found);
+}
+
+function show(found: readonly ReplayedRun[]): void {
+  const [first] = found;
+  if (first === undefined) return;
+  const isNew = !runs.value.includes(first);
+  addRuns(found);
+  if (isNew) openRun(first.id);
+  else grown();
+}
+
+/** A run takes the place of the one that was opened as the same before. */
+function addRuns(found: readonly Run[]): void {
+  const ids = new Set(found.map(({ id }) => id));
+  runs.value = [...runs.value.filter(({ id }) => !ids.has(id)), ...found];
+}
