@@ -73,6 +73,8 @@ const doors = {
   'adapters/google': 'npm install @google/genai',
   'adapters/prices': 'npm install @pydantic/genai-prices',
   acp: "'@agentclientprotocol/sdk'",
+  // or of its kin, whichever is missed first
+  'durability/restate': "'@restatedev/restate-sdk",
   telemetry: "'@opentelemetry/api'",
 };
 for (const [door, help] of Object.entries(doors)) {

@@ -23,7 +23,7 @@ import type { RetryPolicy } from './services/retryPolicy.ts';
 import { compaction, services } from './services/services.ts';
 import { defaultMaxOutputChars } from './services/toolOutput.ts';
 import { type SendOptions, Session } from './session.ts';
-import { hostOptions, type SessionSetup } from './sessionSetup.ts';
+import { hostOptions, registerSetup, type SessionSetup } from './sessionSetup.ts';
 import type { AnyTool, Run, ToolContext } from './tool.ts';
 import { transcriptProblems } from './transcript.ts';
 import type { TurnResult } from './turn.ts';
@@ -245,6 +245,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
         else this.#busy.delete(session);
       },
     };
+    registerSetup(this, this.#setup);
   }
 
   async run<TSchema extends Schema | undefined = undefined>(

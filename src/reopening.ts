@@ -62,9 +62,22 @@ export function eventsIn(
   optionsOf: (past: Past) => HostOptions,
 ): readonly TurnEvent[] {
   const events: TurnEvent[] = [];
+  for (const host of hostsIn(journal, messages, after, optionsOf)) {
+    events.push(...host.events.filter((event) => event.seq > after && !isEphemeral(event)));
+  }
+  return events;
+}
+
+/** The machines of a journal that say anything after a `seq`, from checkpoint to checkpoint. */
+export function* hostsIn(
+  journal: readonly JournalEntry[],
+  messages: readonly Message[],
+  after: number,
+  optionsOf: (past: Past) => HostOptions,
+): Generator<Host, void, void> {
   let start: JournalCheckpoint | undefined;
   let rows: string[] = [];
-  const say = () => {
+  function* replay() {
     if (start === undefined || rows.length === 0) return;
     const options = optionsOf(pastOf(messages.slice(0, start.messages), start.state));
     const { sessionId } = options.input;
@@ -73,20 +86,19 @@ export function eventsIn(
       options,
       rows.map((row, place) => parseRow(row, sessionId, first + place)),
     );
-    events.push(...host.events.filter((event) => event.seq > after && !isEphemeral(event)));
+    yield host;
     host.stop();
-  };
+  }
   for (const entry of journal) {
     if (entry.type === 'row') {
       rows.push(entry.row);
       continue;
     }
-    if (entry.state.seq > after) say();
+    if (entry.state.seq > after) yield* replay();
     start = entry;
     rows = [];
   }
-  say();
-  return events;
+  yield* replay();
 }
 
 /** What a recording that began before these rows would have of them. */
@@ -104,7 +116,7 @@ export function retell(options: HostOptions, rows: readonly Row[]): readonly Rec
 export const recoverySource = 'recovery';
 
 /** How often a turn is gone on with that comes to nothing new in between. */
-const maxRecoveries = 3;
+export const maxRecoveries = 3;
 
 /** The failure of a turn that was reopened again and again without getting anywhere: it may be what ends the process. */
 function stuckIn(rows: readonly Row[]): Failure | undefined {
@@ -116,11 +128,15 @@ function stuckIn(rows: readonly Row[]): Failure | undefined {
       break;
     }
   }
-  if (recoveries < maxRecoveries) return undefined;
+  return recoveries < maxRecoveries ? undefined : noProgressFailure(recoveries + 1);
+}
+
+/** @param ends how often the process has ended */
+export function noProgressFailure(ends: number): Failure {
   return createFailure({
     type: 'no_progress',
     code: 'recovered_in_vain',
-    message: `The process ended ${recoveries + 1} times in the same place of this turn, so it is not tried again.`,
+    message: `The process ended ${ends} times in the same place of this turn, so it is not tried again.`,
   });
 }
 

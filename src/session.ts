@@ -1,4 +1,5 @@
 import type { Actor } from 'xstate';
+import { accepted, admit, admitSteering, refuse } from './admission.ts';
 import { endOf, type Rescue, rescue } from './brokenTurn.ts';
 import { Driver } from './driver.ts';
 import type { SessionState } from './durability/store.ts';
@@ -11,7 +12,6 @@ import { Journal } from './journal.ts';
 import type { Json } from './json.ts';
 import type { Kept } from './keeper.ts';
 import { type Listener, Listeners, type Unsubscribe } from './listeners.ts';
-import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
 import { type History, historyState, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
 import type { SessionContext } from './machines/sessionMachine.ts';
@@ -36,7 +36,7 @@ import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
 import { hostOptions, type SessionSetup } from './sessionSetup.ts';
-import { allTurns, findToolCalls, type SessionSnapshot, snapshotOf } from './snapshot.ts';
+import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import { type Admission, Turn, type TurnOutcome, toOutcome } from './turn.ts';
 
 export interface SendOptions<TSchema extends Schema | undefined = Schema | undefined> {
@@ -193,11 +193,9 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const turnId = newId('turn');
     const message = { ...userMessage(input, `${turnId}.steering`), cause: 'steering' as const };
     if (this.#isClosed) return refuse(`Session "${this.id}" is closed.`);
-    if (options.turnId !== undefined && options.turnId !== this.#currentTurnId()) {
-      return refuse(`Turn "${options.turnId}" does not run: it has ended, or not begun.`);
-    }
-    this.#command({ type: 'session.steer', turnId, message });
-    return accepted;
+    const admission = admitSteering(options.turnId, { context: this.#actor.getSnapshot().context });
+    if (admission.accepted) this.#command({ type: 'session.steer', turnId, message });
+    return admission;
   }
 
   /** Ends the running turn. Does nothing, successfully, where none runs. */
@@ -213,7 +211,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const { resultOf } = this.#kept ?? {};
     const held = this.#held;
     if (held === undefined || resultOf === undefined || this.#isClosed) {
-      return this.#unpause('awaitingResume', 'to be resumed', { type: 'session.resume' });
+      return this.#admit({ type: 'session.resume' });
     }
     this.#held = undefined;
     if (held.failure !== undefined) {
@@ -238,7 +236,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    */
   extend(steps: number): Admission {
     if (!Number.isInteger(steps) || steps < 1) throw new TypeError('extend(): `steps` must be a whole number from 1.');
-    return this.#unpause('awaitingExtension', 'that waits', { type: 'session.extend', steps });
+    return this.#admit({ type: 'session.extend', steps });
   }
 
   /**
@@ -252,21 +250,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    * ```
    */
   compact(): Admission {
-    const { status } = this.snapshot;
-    if (status === 'inTurn')
-      return refuse(`Session "${this.id}" is in a turn, which compacts by itself: try between turns.`);
-    if (status !== 'idle') return refuse(`Session "${this.id}" is ${status}.`);
-    const { compaction } = this.#setup.input.turn ?? {};
-    const policy = { ...defaultCompaction, ...(compaction || {}) };
-    const { history } = this.#actor.getSnapshot().context;
-    if (wasInVain(history)) {
-      return refuse(`Session "${this.id}" was shortened ${maxCompactions} times, and no model has answered since.`);
-    }
-    if (!canCompact(history, policy)) {
-      return refuse(`Session "${this.id}" has nothing to shorten beyond its last ${policy.keepMessages} messages.`);
-    }
-    this.#command({ type: 'session.compact', id: newId('compaction') });
-    return accepted;
+    return this.#admit({ type: 'session.compact', id: newId('compaction') });
   }
 
   /** The turns that run and wait, in their order; those included that a process before this one began. */
@@ -291,7 +275,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     if (remember !== undefined && remember !== 'session') {
       throw new TypeError("approve(): `remember` can only be 'session'.");
     }
-    return this.#answer(toolCallId, 'awaitingApproval', {
+    return this.#admit({
       type: 'session.approve',
       toolCallId,
       ...(remember !== undefined && { remember }),
@@ -307,7 +291,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
    * ```
    */
   deny(toolCallId: string, reason?: string): Admission {
-    return this.#answer(toolCallId, 'awaitingApproval', {
+    return this.#admit({
       type: 'session.deny',
       toolCallId,
       ...(reason !== undefined && { reason }),
@@ -329,7 +313,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   resolveTool(toolCallId: string, output: Json, { isError = false }: ResolveToolOptions = {}): Admission {
     const result = toToolOutput(output, this.#setup.maxOutputChars);
     const value = result.type === 'text' ? result.value : JSON.stringify(output);
-    return this.#answer(toolCallId, 'awaitingResult', {
+    return this.#admit({
       type: 'session.resolveTool',
       toolCallId,
       output: isError ? { type: 'error', value } : result,
@@ -428,10 +412,6 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return this.#closing !== undefined || this.#isLost;
   }
 
-  #currentTurnId(): string | undefined {
-    return this.#actor.getSnapshot().context.queue[0]?.turnId;
-  }
-
   #cancel(turnId = this.#held?.turnId, reason?: string): Admission {
     this.#command({
       type: 'session.cancel',
@@ -441,27 +421,11 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return accepted;
   }
 
-  #unpause(state: string, awaited: string, command: Command): Admission {
-    const [turn, ...ofAgents] = allTurns(this.snapshot.turn);
-    if (turn === undefined) return refuse(`Session "${this.id}" has no turn ${awaited}.`);
-    if (![turn, ...ofAgents].some((candidate) => candidate.state === state)) {
-      return refuse(`Turn "${turn.id}" does not wait for that: it is ${turn.state}.`);
-    }
-    this.#command(command);
-    return accepted;
-  }
-
-  /** The call that owns the answer is asked whether it waits for one. */
-  #answer(toolCallId: string, state: string, command: Command): Admission {
-    const tools = findToolCalls(this.snapshot.turn, toolCallId);
-    const tool = tools.find((call) => call.state === state) ?? tools[0];
-    if (tool === undefined) return refuse(`There is no tool call "${toolCallId}" in the running turn.`);
-    if (tool.state !== state) {
-      const what = state === 'awaitingApproval' ? 'is not waiting for approval' : 'is not waiting for a result';
-      return refuse(`Tool call "${toolCallId}" (${tool.toolName}) ${what}: it is ${tool.state}.`);
-    }
-    this.#command(command);
-    return accepted;
+  #admit(command: Command): Admission {
+    const { context } = this.#actor.getSnapshot();
+    const admission = admit(command, { id: this.id, snapshot: this.snapshot, context });
+    if (admission.accepted) this.#command(command);
+    return admission;
   }
 
   #command(command: Command): void {
@@ -800,12 +764,6 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     for (const output of saved.outputs) host.outputs.set(output.turnId, output);
     for (const { payload, turnId } of saved.payloads) host.emit({ ...payload, at }, turnId);
   }
-}
-
-const accepted: Admission = { accepted: true };
-
-function refuse(reason: string): Admission {
-  return { accepted: false, reason };
 }
 
 function newId(kind: string): string {

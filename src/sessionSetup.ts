@@ -33,3 +33,15 @@ export function hostOptions(
 ): HostOptions {
   return { machine, input: { ...input, ...past, sessionId }, agent, seq };
 }
+
+const setups = new WeakMap<object, SessionSetup>();
+
+/** @internal Makes known what the sessions of an agent are made of. */
+export function registerSetup(agent: object, setup: SessionSetup): void {
+  setups.set(agent, setup);
+}
+
+/** What the sessions of an agent are made of; nothing for what `createAgent()` did not make. */
+export function setupOf(agent: object): SessionSetup | undefined {
+  return setups.get(agent);
+}

@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   agent: {
     files:
-      /^(agent|agentTool|options|inspect|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
+      /^(admission|agent|agentTool|options|inspect|session|sessionSetup|listeners|recorders|turn|driver|journal|keeper|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },
@@ -64,9 +64,14 @@ const rooms: Readonly<Record<string, Room>> = {
     rule: 'tools of MCP servers import words',
   },
   durability: {
-    files: /^durability\/(?!store\.ts$)/,
+    files: /^durability\/(?!store\.ts$|restate\/)/,
     mayImport: ['words', 'effects', 'machines', 'host', 'store'],
     rule: 'durability imports words, effects, host and machines',
+  },
+  restate: {
+    files: /^durability\/restate\//,
+    mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store', 'agent'],
+    rule: 'the driver on Restate imports what the agent does, and the agent',
   },
   inspection: {
     files: /^inspection\/(?!inspector\/)/,
@@ -218,6 +223,10 @@ const packageRules: readonly { rule: string; broken: (imported: Import, by: Impo
     broken: ({ specifier }, { room }) => packageOf(specifier).startsWith('@opentelemetry/') && room !== 'telemetry',
   },
   {
+    rule: 'the packages of Restate are imported only by the driver on it, so that no other door needs them',
+    broken: ({ specifier }, { room }) => /^@restatedev\//.test(packageOf(specifier)) && room !== 'restate',
+  },
+  {
     rule: 'src imports its own files by relative paths, because the own name would pass by the table of rooms',
     broken: ({ specifier }) => packageOf(specifier) === 'turnchart' || specifier.startsWith('#'),
   },
@@ -289,6 +298,8 @@ describe('the checker of imports', () => {
     ['session.ts', `import type { telemetry } from './telemetry/index.ts';`, rule('agent')],
     ['telemetry/index.ts', `import { toSvg } from '../inspection/toSvg.ts';`, rule('telemetry')],
     ['inspection/spans.ts', `import { trace } from '@opentelemetry/api';`, packageRule('@opentelemetry/api')],
+    ['durability/index.ts', `import { serde } from '@restatedev/restate-sdk';`, packageRule('the packages of Restate')],
+    ['durability/restate/index.ts', `import { httpApp } from '../../hosts/http/index.ts';`, rule('restate')],
     ['cli/main.ts', `import { createAgent } from 'turnchart';`, packageRule('src imports')],
     ['services/callModel.ts', `const sdk = await import(name);`, visibleRule],
     ['cli/main.ts', `import pkg from '../../package.json' with { type: 'json' };`, unknownRoom],

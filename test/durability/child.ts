@@ -12,8 +12,10 @@ export class Child {
   #isOver = false;
   #wake: () => void = () => {};
 
+  /** @param program its path from here, without `programs/` where it is there */
   constructor(program: string, ...args: readonly string[]) {
-    const file = fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url));
+    const path = program.includes('/') ? program : `programs/${program}`;
+    const file = fileURLToPath(new URL(`${path}.ts`, import.meta.url));
     this.process = spawn(process.execPath, ['--conditions=turnchart-source', file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { connect, type Ingress } from '@restatedev/restate-sdk-clients';
+
+/** A Restate server of its own: on loopback, with ports and a folder that nobody else has. */
+export class RestateServer implements AsyncDisposable {
+  /** Where it keeps everything. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'turnchart-restate-'));
+  readonly #ports: Ports;
+  #process: ChildProcess | undefined;
+  #said = '';
+
+  static async start(): Promise<RestateServer> {
+    const server = new RestateServer({ ingress: await freePort(), admin: await freePort(), node: await freePort() });
+    await server.begin();
+    return server;
+  }
+
+  private constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  get ingress(): Ingress {
+    // it may be killed, and is back soon
+    const retry = { maxAttempts: false, initialInterval: 20, maxInterval: 200 } as const;
+    return connect({ url: `http://127.0.0.1:${this.#ports.ingress}`, retry });
+  }
+
+  get processId(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Starts it, with what it has kept. */
+  async begin(): Promise<void> {
+    const { ingress, admin, node } = this.#ports;
+    const child = spawn(binary(), ['--base-dir', this.folder, '--no-logo'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        RESTATE_DO_NOT_TRACK: '1',
+        RESTATE_LISTEN_MODE: 'tcp',
+        RESTATE_NODE_NAME: 'test',
+        RESTATE_DEFAULT_NUM_PARTITIONS: '2',
+        RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
+        RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}`,
+        RESTATE_INGRESS__BIND_ADDRESS: `127.0.0.1:${ingress}`,
+        RESTATE_ADMIN__BIND_ADDRESS: `127.0.0.1:${admin}`,
+        RESTATE_LOG_FILTER: 'warn',
+      },
+    });
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#said += text;
+      });
+    }
+    await this.#until(async () => {
+      if (child.exitCode !== null) throw new Error(`The Restate server ended. ${this.#said}`);
+      const answers = await Promise.all([
+        fetch(`http://127.0.0.1:${admin}/health`),
+        fetch(`http://127.0.0.1:${ingress}/restate/health`),
+      ]);
+      return answers.every(({ ok }) => ok);
+    });
+  }
+
+  /** Makes known where services are. */
+  async register(uri: string): Promise<void> {
+    await this.#admin('deployments', { uri, force: true });
+  }
+
+  /** Ends an invocation for good. */
+  async killInvocation(id: string): Promise<void> {
+    await this.#admin(`invocations/${id}/kill`, undefined, 'PATCH');
+  }
+
+  /** What SQL finds, as in `select id, status from sys_invocation`. */
+  async query(query: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const { rows } = (await this.#admin('query', { query })) as { rows: readonly Record<string, unknown>[] };
+    return rows;
+  }
+
+  /** Ends it in the middle of whatever it does. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #admin(path: string, body: object | undefined, method = 'POST'): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.#ports.admin}/${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  async #until(isSo: () => Promise<boolean>): Promise<void> {
+    for (;;) {
+      if (await isSo().catch(isRefused)) return;
+      await wait(20);
+    }
+  }
+}
+
+interface Ports {
+  readonly ingress: number;
+  readonly admin: number;
+  readonly node: number;
+}
+
+function isRefused(error: unknown): boolean {
+  if (error instanceof TypeError) return false;
+  throw error;
+}
+
+/** The program itself: what npm links starts it as a child, which would outlive a SIGKILL. */
+function binary(): string {
+  const name = `restate-server-${process.platform}-${process.arch}`;
+  const file = fileURLToPath(new URL(`server/node_modules/@restatedev/${name}/bin/restate-server`, import.meta.url));
+  if (existsSync(file)) return file;
+  throw new Error('There is no Restate server: run `npm run restate:install` first.');
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('There is no port.');
+  return address.port;
+}
