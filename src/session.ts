@@ -10,7 +10,7 @@ import { Journal } from './journal.ts';
 import type { Json } from './json.ts';
 import type { Kept, KeptState } from './keeper.ts';
 import { type Listener, Listeners, type Unsubscribe } from './listeners.ts';
-import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
+import { canCompact, defaultCompaction } from './machines/compaction.ts';
 import { type History, historyState, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
 import type { SessionContext } from './machines/sessionMachine.ts';
@@ -175,7 +175,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return accepted;
   }
 
-  /** Ends the running turn. Does nothing, successfully, where none runs. */
+  /** Ends the running turn, or a compaction between turns. Does nothing, successfully, where nothing runs. */
   cancel(reason?: string): Admission {
     return this.#cancel(undefined, reason);
   }
@@ -217,8 +217,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done;
-   * messages sent meanwhile wait.
+   * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done,
+   * or that nothing would be saved by it; messages sent meanwhile wait, and `cancel()` stops it.
    *
    * @example
    * ```ts
@@ -234,9 +234,6 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const { compaction } = this.#setup.input.turn ?? {};
     const policy = { ...defaultCompaction, ...(compaction || {}) };
     const { history } = this.#actor.getSnapshot().context;
-    if (wasInVain(history)) {
-      return refuse(`Session "${this.id}" was shortened ${maxCompactions} times, and no model has answered since.`);
-    }
     if (!canCompact(history, policy)) {
       return refuse(`Session "${this.id}" has nothing to shorten beyond its last ${policy.keepMessages} messages.`);
     }
@@ -437,9 +434,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #command(command: Command): void {
     this.#driver.command(command);
-    // a turn that is cancelled before it starts ends as it starts
-    const isToEnd = this.#actor.getSnapshot().context.queue[0]?.cancelled !== undefined;
-    if (this.#held !== undefined && isToEnd) this.#letGo();
+    if (this.#held !== undefined && this.#hasNothingToResume(this.#held)) this.#letGo();
     this.#sumUp();
     this.#tellBusy();
   }
@@ -452,6 +447,13 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   /** What is kept is locked until it is closed. */
   #tellBusy(): void {
     if (this.#kept === undefined) this.#setup.onBusy(this, this.#isBusy());
+  }
+
+  /** A turn that is cancelled before it starts ends as it starts; a compaction ends at once. */
+  #hasNothingToResume({ turnId }: Held): boolean {
+    const { value, context } = this.#actor.getSnapshot();
+    const isStopped = turnId === undefined && value !== 'compacting';
+    return isStopped || context.queue[0]?.cancelled !== undefined;
   }
 
   /** There is nothing to be resumed any more. */
