@@ -1,5 +1,5 @@
 import type { Command } from './host.ts';
-import { canCompact, defaultCompaction, maxCompactions, wasInVain } from './machines/compaction.ts';
+import { canCompact, defaultCompaction } from './machines/compaction.ts';
 import type { SessionContext } from './machines/sessionMachine.ts';
 import { allTurns, findToolCalls, type SessionSnapshot } from './snapshot.ts';
 import type { Admission } from './turn.ts';
@@ -62,9 +62,6 @@ function admitCompaction({ id, snapshot: { status }, context: { history, turn } 
   if (status === 'inTurn') return refuse(`Session "${id}" is in a turn, which compacts by itself: try between turns.`);
   if (status !== 'idle') return refuse(`Session "${id}" is ${status}.`);
   const policy = { ...defaultCompaction, ...(turn.compaction || {}) };
-  if (wasInVain(history)) {
-    return refuse(`Session "${id}" was shortened ${maxCompactions} times, and no model has answered since.`);
-  }
   if (!canCompact(history, policy)) {
     return refuse(`Session "${id}" has nothing to shorten beyond its last ${policy.keepMessages} messages.`);
   }

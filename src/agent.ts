@@ -230,7 +230,7 @@ class MachineAgent<TContext, TOutput> implements Agent<TContext, TOutput> {
     this.#keeper = options.store && new Keeper(options.store);
     const outputs: OutputSchemas = new Map();
     const { turn, ...session } = assembleSession(options, outputs);
-    registerAgent(this, { name, turn, input: session.input.turn ?? {} });
+    registerAgent(this, { name, turn, options: session.input.turn ?? {} });
     this.#setup = {
       agent: name,
       ...session,

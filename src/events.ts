@@ -241,15 +241,23 @@ export interface CompactionCompleted {
   /** Messages that the model is not shown any more. */
   readonly removed: number;
 }
-/** There is no summary: the oldest messages are left out without one, and the turn goes on. */
+/**
+ * There is no summary, or none that is shorter than what it stands for. In a turn the oldest messages are left out without
+ * one, and it goes on; between turns the conversation stays as it is, and `removed` is 0.
+ */
 export interface CompactionFailed {
   readonly type: 'compaction.failed';
   readonly reason: CompactionReason;
-  /** Why there is no summary. */
+  /** Why there is no summary; code `nothing_saved` where it is too long. */
   readonly failure: Failure;
   readonly tokensBefore: number;
   readonly tokensAfter: number;
   readonly removed: number;
+}
+/** Somebody has stopped the compaction between turns: the conversation is as it was. */
+export interface CompactionCancelled {
+  readonly type: 'compaction.cancelled';
+  readonly reason: CompactionReason;
 }
 /** The turn waits: for more steps (`session.extend()`), or for leave to spend more (`session.resume()`). */
 export interface TurnPaused {
@@ -379,6 +387,7 @@ export type ProgressPayload =
   | CompactionStarted
   | CompactionCompleted
   | CompactionFailed
+  | CompactionCancelled
   | TurnPaused
   | TurnResumed
   | TurnCompleted
@@ -674,12 +683,9 @@ export interface ToolPrepared {
   readonly isClientSide?: true;
   /** What it runs with, where a guardrail has changed that. */
   readonly input?: Json;
+  /** What guardrails did. */
+  readonly reports?: readonly Omit<GuardrailTriggered, 'type'>[];
   readonly at: number;
-}
-/** Guardrails had something to say of a tool call. */
-export interface ToolGuarded {
-  readonly type: 'tool.guarded';
-  readonly reports: readonly Omit<GuardrailTriggered, 'type'>[];
 }
 /** A tool call may run that somebody was asked about. */
 export interface ToolApproved {
@@ -697,6 +703,12 @@ export interface ToolAgentWaits {
   readonly type: 'tool.agentWaits' | 'tool.agentGoesOn';
   readonly index: number;
   readonly at: number;
+}
+/** Nobody has to be asked about a tool of the sub-agent any more that works on the call. */
+export interface ToolRemembered {
+  readonly type: 'tool.remembered';
+  readonly index: number;
+  readonly tool: string;
 }
 /** A sub-agent that works on the call has said something. */
 export interface ToolEmitted {
@@ -725,6 +737,8 @@ export interface ToolSettled {
     readonly index: number;
     readonly outcome: ToolOutcome;
     readonly at: number;
+    /** What guardrails did that refused it. */
+    readonly reports?: readonly Omit<GuardrailTriggered, 'type'>[];
     /** What a sub-agent has used. */
     readonly usage?: Usage;
     readonly cost?: number | undefined;
@@ -762,11 +776,11 @@ export type TurnInputEvent =
   | TurnResolveTool
   | TurnTimeout
   | ModelParts
-  | ToolGuarded
   | ToolPrepared
   | ToolApproved
   | ToolBegan
   | ToolAgentWaits
+  | ToolRemembered
   | ToolEmitted
   | ToolProgressed
   | ToolAttemptFailed
@@ -777,6 +791,8 @@ export type TurnInputEvent =
 /** The turn grants a slot: run. */
 export interface ToolGrant {
   readonly type: 'tool.grant';
+  /** Tools that the agent which works on it has to ask nobody about. @default none */
+  readonly approvedTools?: readonly string[];
   readonly at: number;
 }
 /** For the sub-agent that works on the call. */
@@ -788,6 +804,11 @@ export interface ToolForward {
 export interface AgentWaits {
   readonly type: 'agent.waits' | 'agent.goesOn';
   readonly at: number;
+}
+/** Nobody has to be asked about a tool of the sub-agent any more. */
+export interface AgentRemembers {
+  readonly type: 'agent.remembers';
+  readonly tool: string;
 }
 /** The sub-agent that works on the call has said something. */
 export interface AgentEmitted {
@@ -842,6 +863,7 @@ export type ToolCallInputEvent =
   | ToolExpire
   | ToolForward
   | AgentWaits
+  | AgentRemembers
   | AgentEmitted
   | ToolGrant
   | ToolTell

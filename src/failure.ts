@@ -77,7 +77,8 @@ export type TurnFailureType =
   /**
    * The answer is not of the form that was asked for, and `retries` are spent. `cause` has the last hint.
    *
-   * Raise `retries`, ask for a simpler form, or describe its fields.
+   * Raise `retries`, ask for a simpler form, or describe its fields. Code `refused`: the provider withheld it;
+   * `output_not_json`: the schema or `validateOutput` gives what is no JSON.
    */
   | 'invalid_output'
   /**

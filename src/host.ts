@@ -225,7 +225,8 @@ export class Host {
 
   /**
    * Reports are kept back: the result that follows says it all. Where something else comes first, what was reported so
-   * far is recorded before it, since what follows may depend on it.
+   * far is recorded before it, since what follows may depend on it; also where several effects have reported, as sub-agents
+   * side by side do: who was first is nothing that their results say.
    */
   #isRecorded(input: HostInput, at: number): boolean {
     if (input.type === 'reported') {
@@ -236,8 +237,9 @@ export class Host {
       else earlier.report = merge(earlier.report, input.report);
       return false;
     }
+    const isAlone = this.#unrecorded.size === 1;
     for (const [effect, { report, at: reportedAt }] of this.#unrecorded) {
-      if (input.type === 'settled' && input.effect === effect) continue;
+      if (isAlone && input.type === 'settled' && input.effect === effect) continue;
       this.onRow?.(reportRow(effect, report, reportedAt));
     }
     this.#unrecorded.clear();

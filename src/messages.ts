@@ -104,8 +104,6 @@ export interface Compaction {
   readonly from: number;
   /** What stands in their place. */
   readonly summary?: UserMessage;
-  /** Compactions since the last model call that succeeded. */
-  readonly unproven: number;
 }
 
 /** How large a conversation is for the model. */

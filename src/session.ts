@@ -198,7 +198,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return admission;
   }
 
-  /** Ends the running turn. Does nothing, successfully, where none runs. */
+  /** Ends the running turn, or a compaction between turns. Does nothing, successfully, where nothing runs. */
   cancel(reason?: string): Admission {
     return this.#cancel(undefined, reason);
   }
@@ -240,8 +240,8 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done;
-   * messages sent meanwhile wait.
+   * Shortens the conversation for the model, as turns do by themselves where it is too long. Events tell when it is done,
+   * or that nothing would be saved by it; messages sent meanwhile wait, and `cancel()` stops it.
    *
    * @example
    * ```ts
@@ -430,9 +430,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
 
   #command(command: Command): void {
     this.#driver.command(command);
-    // a turn that is cancelled before it starts ends as it starts
-    const isToEnd = this.#actor.getSnapshot().context.queue[0]?.cancelled !== undefined;
-    if (this.#held !== undefined && isToEnd) this.#letGo();
+    if (this.#held !== undefined && this.#hasNothingToResume(this.#held)) this.#letGo();
     this.#sumUp();
     this.#tellBusy();
   }
@@ -445,6 +443,13 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
   /** What is kept is locked until it is closed. */
   #tellBusy(): void {
     if (this.#kept === undefined) this.#setup.onBusy(this, this.#isBusy());
+  }
+
+  /** A turn that is cancelled before it starts ends as it starts; a compaction ends at once. */
+  #hasNothingToResume({ turnId }: Held): boolean {
+    const { value, context } = this.#actor.getSnapshot();
+    const isStopped = turnId === undefined && value !== 'compacting';
+    return isStopped || context.queue[0]?.cancelled !== undefined;
   }
 
   /** There is nothing to be resumed any more. */

@@ -24,6 +24,7 @@ export interface TurnSummary {
 export interface TurnResult<TOutput = undefined> extends TurnSummary {
   /** Text of the last message. */
   readonly text: string;
+  /** What the answer says, where a form was asked for: a turn that completes has it. */
   readonly output: TOutput;
 }
 

@@ -134,7 +134,7 @@ const says: Record<string, RegExp> = {
     /An urgent order of 3 green "Lamps"\./,
     / {2}3 × green lamps, urgent/,
     /Simulate an invalid answer, then an order of 2 red "Chairs"\./,
-    / {2}rejected: The answer must be JSON of the form that was asked for, and nothing else\. \(0 left\)/,
+    / {2}rejected: The answer must be JSON that is valid against this JSON Schema, and nothing else: .* \(0 left\)/,
     / {2}2 × red chairs/,
     /500 blue "Tables"\./,
     / {2}rejected: Nobody orders more than 100: read the quantity again\. \(0 left\)/,

@@ -71,6 +71,28 @@ describe('a host', () => {
     expect(JSON.stringify(rebuilt.host.actor.getSnapshot().context.history)).toContain('So far');
   });
 
+  it('records who reported first where several effects do, since their results do not say it', () => {
+    const { host, rows, apply, send, start, text } = recorded();
+    const agent = { name: 'other', prompt: 'Do it.', options: {} };
+    const calls = ['a', 'b'].map((toolCallId) => ({
+      type: 'tool-call',
+      toolCallId,
+      toolName: 'ask',
+      input: toolCallId,
+    }));
+    const settle = (effect: string, value: object) => apply({ type: 'settled', effect, result: { value } });
+    send(1);
+    start();
+    settle('t1.1.model.1', { type: 'answer', content: calls, finishReason: { unified: 'tool-calls' }, usage });
+    for (const index of [0, 1]) {
+      settle(`t1.1.tool.${index}.prepare`, { type: 'ready', sequential: false, agent });
+    }
+    text('t1.1.tool.0.agent.1.model.1', 'One');
+    text('t1.1.tool.1.agent.1.model.1', 'Two');
+    apply({ type: 'settled', effect: 't1.1.tool.0.agent.1.model.1', result: answer('One.') });
+    expect(durable(refold(options, rows).host.events)).toEqual(durable(host.events));
+  });
+
   it('gives the same durable events in a replay, byte for byte, with their times', () => {
     const { host, rows, apply, send, start, text } = recorded();
     send(1);

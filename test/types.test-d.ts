@@ -466,6 +466,7 @@ describe('events', () => {
         case 'agent.event':
           return event.toolCallId;
         case 'compaction.started':
+        case 'compaction.cancelled':
           return event.reason;
         case 'compaction.completed':
           return `${event.tokensBefore} to ${event.tokensAfter}, ${event.removed}`;

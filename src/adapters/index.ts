@@ -12,3 +12,4 @@ export {
 export { type RecordedCall, type RecordedOptions, recorded, replayed } from './recorded.ts';
 export { type BreakerModel, type BreakerOptions, withBreaker } from './withBreaker.ts';
 export { withFallback } from './withFallback.ts';
+export { withOutputInstruction } from './withOutputInstruction.ts';

@@ -3,9 +3,6 @@ import { assembleSession } from '../agent.ts';
 import type { ChosenModel } from './model.ts';
 import { commandLineTools } from './tools/commandLineTools.ts';
 
-/** Stands in every event of the command line. */
-export const agentName = 'turnchart';
-
 /** What agents of the command line are made of, wherever they are: what one has begun, another goes on with. */
 export function commandLineAgent(
   { model, isSimulated, pricing }: Pick<ChosenModel, 'model' | 'isSimulated' | 'pricing'>,
@@ -13,11 +10,11 @@ export function commandLineAgent(
 ) {
   const tools = commandLineTools({ root, localModel: isSimulated ? model : undefined });
   // somebody is asked, and where that cannot be, the answer is no
-  const options = { name: agentName, model, tools, limits: { lastStep: 'ask' } } as const;
+  const options = { name: 'turnchart', model, tools, limits: { lastStep: 'ask' } } as const;
   return { ...options, ...(pricing !== undefined && { pricing }) };
 }
 
-/** The machines of its sessions, those of its sub-agents included, to go the same way again. Nothing runs in them. */
-export function commandLineMachines(): Pick<ReturnType<typeof assembleSession>, 'machine' | 'input'> {
-  return assembleSession(commandLineAgent({ model: simulated(), isSimulated: true }, process.cwd()));
+/** What the machines of its sessions are given. */
+export function commandLineInput(): ReturnType<typeof assembleSession>['input'] {
+  return assembleSession(commandLineAgent({ model: simulated(), isSimulated: true }, process.cwd())).input;
 }

@@ -65,9 +65,7 @@ async function show(wanted: RecordingName | undefined, port: number, terminal: T
     const found = wanted && (await findRecording(wanted));
     opened = await openInspector({ port });
     for (const line of [...(found?.introduction ?? []), ...(found?.gaps ?? [])]) terminal.note(line);
-    // the machines that it is played with here are no part of it
-    const entries = found?.entries.map((entry) => ('machine' in entry ? { ...entry, machine: undefined } : entry));
-    opened.inspector.show(entries ?? []);
+    opened.inspector.show(found?.entries ?? []);
   } catch (error) {
     terminal.note(error instanceof Error ? error.message : String(error), 'red');
     return exitCodes.wrongArguments;

@@ -15,9 +15,12 @@ export function noticeOf(event: TurnEvent): Notice | undefined {
     case 'compaction.completed':
       return quiet(`Compacted: ${describeSaved(event)}.`);
     case 'compaction.failed': {
-      const what = `No summary could be made (${event.failure.code}): ${event.failure.message}`;
+      const what = `There is no summary (${event.failure.code}): ${event.failure.message}`;
+      if (event.removed === 0) return warning(`${what} The conversation stays as it is.`);
       return warning(`${what} The oldest messages are left out without one: ${describeSaved(event)}.`);
     }
+    case 'compaction.cancelled':
+      return quiet('Not compacted: the conversation is as it was.');
     case 'guardrail.triggered':
       return warning(describeGuardrail(event));
     case 'output.rejected': {

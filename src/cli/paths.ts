@@ -85,7 +85,7 @@ function findPaths({ machine = 'turn', cover, to, avoid = [], bounds }: WritePat
     const paths = turnPaths({ machine, avoid, ...bounds });
     return to === undefined ? paths[cover === 'edges' ? 'edges' : 'smoke'] : paths.to(to);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     // it names the function, which nobody has called here
     const [, message = error.message] = /^turnPaths\(\): (.+)$/s.exec(error.message) ?? [];
     throw new Error(`${message.charAt(0).toUpperCase()}${message.slice(1)}`, { cause: error });

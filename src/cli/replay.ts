@@ -3,18 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock, waitUntil } from '../clock.ts';
 import { toWireEvent } from '../events.ts';
 import type { Host } from '../host.ts';
-import {
-  findDivergence,
-  openRecorded,
-  type RecordedStart,
-  type Recording,
-  readRecording,
-} from '../inspection/readRecording.ts';
+import { findDivergence, openRecorded, type Recording, readRecording } from '../inspection/readRecording.ts';
 import { textOf } from '../messages.ts';
-import type { RecordingEntry, SessionEntry } from '../recording.ts';
+import type { RecordingEntry } from '../recording.ts';
 import { type SessionSnapshot, snapshotOf } from '../snapshot.ts';
 import { AnswerWriter } from './answerWriter.ts';
-import { agentName, commandLineMachines } from './commandLineAgent.ts';
 import { describeFailure, ProgressWriter } from './progress.ts';
 import { exitCodes } from './runTurn.ts';
 import { readStored, type StoredStart } from './sessions/storedRecording.ts';
@@ -57,7 +50,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
     return exitCodes.wrongArguments;
   }
   for (const line of recording.introduction) terminal.note(line);
-  const player = json ? new JsonPlayer(terminal) : new Player(terminal, recording);
+  const player = json ? new JsonPlayer(terminal) : new Player(terminal);
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   process.once('SIGINT', stop);
@@ -83,11 +76,9 @@ interface Played {
   readonly gaps: readonly string[];
   /** What agrees with the machines of today where all of it does. */
   readonly compared: string;
-  /** It has sub-agents, whose machines are not part of a recording: no machines go the same way again. */
-  readonly hasForeignAgents: boolean;
 }
 
-type PlayedEntry = RecordingEntry | (SessionEntry & RecordedStart) | StoredStart;
+type PlayedEntry = RecordingEntry | StoredStart;
 
 /** @throws Error with a line for whoever named it */
 export async function findRecording({ file, store, env }: RecordingName): Promise<Played> {
@@ -110,7 +101,6 @@ export async function findRecording({ file, store, env }: RecordingName): Promis
     ],
     gaps: isUnfinished ? ['Its last turn has not ended.'] : [],
     compared: 'every effect is as it was',
-    hasForeignAgents: false,
   };
 }
 
@@ -121,20 +111,12 @@ function readFile(file: string): Played {
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-  const { machine } = commandLineMachines();
   return {
-    entries: recording.entries.map((entry) => (entry.type === 'session' ? { ...entry, machine } : entry)),
-    sessions: recording.sessions.map((session) => ({ ...session, start: { ...session.start, machine } })),
+    ...recording,
     introduction: [`The recording ${file}:`],
     gaps: recording.isTorn ? ['The last line is cut off, as by a process that was killed: it was left out.'] : [],
     compared: 'every effect and every event is as it was',
-    hasForeignAgents: recording.entries.some(isOfForeignAgent),
   };
-}
-
-/** Those of the command line's own agent are known. */
-function isOfForeignAgent(entry: RecordingEntry): boolean {
-  return entry.type === 'event' && entry.event.type === 'agent.event' && entry.event.agent !== agentName;
 }
 
 function countTurns(count: number): string {
@@ -175,12 +157,8 @@ function pause(tookMs: number, { speed, clock, signal }: Pace): Promise<void> | 
   });
 }
 
-function conclude({ sessions, gaps, compared, hasForeignAgents }: Played, terminal: Terminal): number {
+function conclude({ sessions, gaps, compared }: Played, terminal: Terminal): number {
   for (const gap of gaps) terminal.note(gap, 'yellow');
-  if (hasForeignAgents) {
-    terminal.note('It has sub-agents, whose machines are not in a recording: nothing is compared.', 'yellow');
-    return exitCodes.completed;
-  }
   if (sessions.every(({ rows }) => rows.length === 0)) {
     terminal.note('There is nothing to play.');
     return exitCodes.completed;
@@ -214,13 +192,10 @@ class Player {
   readonly #terminal: Terminal;
   #answer: AnswerWriter;
   #progress: ProgressWriter;
-  /** Nothing where the states of today are not those of the recording. */
   #host: Host | undefined;
-  readonly #showsStates: boolean;
 
-  constructor(terminal: Terminal, { hasForeignAgents }: Pick<Played, 'hasForeignAgents'>) {
+  constructor(terminal: Terminal) {
     this.#terminal = terminal;
-    this.#showsStates = !hasForeignAgents;
     this.#answer = new AnswerWriter(terminal);
     this.#progress = new ProgressWriter(terminal);
   }
@@ -232,7 +207,7 @@ class Player {
         const who = 'model' in entry ? `${agent} with ${entry.model.provider}/${entry.model.modelId}` : agent;
         const said = input.history.length === 0 ? '' : `, after ${input.history.length} messages`;
         this.#terminal.note(`${sessionId} of ${who}, ${new Date(at).toISOString()}${said}`);
-        this.#host = this.#showsStates ? openRecorded(entry) : undefined;
+        this.#host = openRecorded(entry);
         this.#answer = new AnswerWriter(this.#terminal);
         this.#progress = new ProgressWriter(this.#terminal);
         return;

@@ -1,5 +1,5 @@
 import type { TurnEvent } from '../events.ts';
-import { Host, type Row, type SessionLogic } from '../host.ts';
+import { Host, type Row } from '../host.ts';
 import { sessionMachine } from '../machines/sessionMachine.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from '../recording.ts';
 
@@ -94,14 +94,14 @@ function bySession(entries: readonly RecordingEntry[]): readonly RecordedSession
 }
 
 /** What the machines of a session are built from. */
-export interface RecordedStart extends Pick<SessionEntry, 'agent' | 'sessionId' | 'seq' | 'input'> {
-  /** One that sub-agents are provided to: a recording does not have them. @default one without any */
-  readonly machine?: SessionLogic;
-}
+export type RecordedStart = Pick<SessionEntry, 'agent' | 'sessionId' | 'seq' | 'input'>;
 
-/** The machines of a recorded session as they were at its start: `apply` the rows, and they go the same way again. */
-export function openRecorded({ input, agent, sessionId, seq, machine = sessionMachine }: RecordedStart): Host {
-  return new Host({ machine, agent, seq, input: { ...input, sessionId } });
+/**
+ * The machines of a recorded session as they were at its start: `apply` the rows, and they go the same way again, those
+ * of sub-agents included.
+ */
+export function openRecorded({ input, agent, sessionId, seq }: RecordedStart): Host {
+  return new Host({ machine: sessionMachine, agent, seq, input: { ...input, sessionId } });
 }
 
 /**

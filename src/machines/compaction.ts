@@ -16,7 +16,7 @@ export interface CompactionPolicy {
 
 export const defaultCompaction: CompactionPolicy = { threshold: 0.85, keepMessages: 10 };
 
-/** Compactions without a successful model call in between: what they cannot mend, one more cannot either. */
+/** Compactions of a turn without a successful model call in between: what they cannot mend, one more cannot either. */
 export const maxCompactions = 2;
 
 /** Part of the threshold that a conversation is shortened to, so that the next step does not begin with another one. */
@@ -34,14 +34,14 @@ export function isTooLong(history: History, { threshold, contextWindow }: Compac
   return contextWindow !== undefined && estimateTokens(history) > threshold * contextWindow;
 }
 
-/** Whether a compaction would leave less than there is, and has not been tried in vain. */
+/** Whether a compaction could leave less than there is. */
 export function canCompact(history: History, policy: CompactionPolicy): boolean {
-  return !wasInVain(history) && removed(history, keptFrom(history, policy)).length > 0;
+  return removed(history, keptFrom(history, policy)).length > 0;
 }
 
-/** Whether as many compactions as may be have not led to a model call that succeeded. */
-export function wasInVain({ compaction }: History): boolean {
-  return (compaction?.unproven ?? 0) >= maxCompactions;
+/** Whether a model is shown less of one history than of another. */
+export function isShorter(history: History, than: History): boolean {
+  return tokensOf(messagesForModel(history)) < tokensOf(messagesForModel(than));
 }
 
 /** The first of the latest messages: those after it stay. A result never stays without its call. */
@@ -91,8 +91,7 @@ function firstUserMessage({ log }: History): Message | undefined {
 
 function changed(history: History, change: Pick<Compaction, 'maskedBefore'> & Partial<Compaction>): History {
   const { log, length, compaction } = history;
-  const unproven = (compaction?.unproven ?? 0) + 1;
-  const after: History = { log, length, compaction: { from: 0, ...compaction, ...change, unproven } };
+  const after: History = { log, length, compaction: { from: 0, ...compaction, ...change } };
   if (history.measured === undefined) return after;
   return { ...after, measured: { tokens: tokensLeft(history, after), length } };
 }

@@ -9,6 +9,7 @@ import {
   type CompactionPolicy,
   estimateTokens,
   isMaskingEnough,
+  isShorter,
   keptFrom,
   maskOutputs,
   removed,
@@ -58,7 +59,7 @@ function notProvided(): never {
   throw new Error('summarize is not provided: use turnMachine.provide(services({ model })).');
 }
 
-/** Shortens a conversation for the model, the cheapest way first. It always ends with fewer messages shown, summary or not. */
+/** Shortens a conversation for the model, the cheapest way that helps first. A summary that saves nothing is none. */
 export const compactionMachine = setup({
   types: {
     context: {} as CompactionContext,
@@ -71,18 +72,24 @@ export const compactionMachine = setup({
   guards: {
     isMaskingEnough: ({ context: { history, policy, reason } }) => isMaskingEnough(history, policy, reason),
     isNothingRemoved: ({ context: { history, from } }) => removed(history, from).length === 0,
-    hasSummary: (_, { output }: Summarized) => summaryOf(output) !== undefined,
+    isSummaryShorter: ({ context }, { output }: Summarized) =>
+      summaryOf(output) !== undefined && isShorter(summarized(context, output), context.history),
+    isForced: ({ context }) => context.reason !== 'manual',
   },
   actions: {
     maskOutputs: assign(({ context: { history, from } }) => ({ shortened: maskOutputs(history, from) })),
     keepSummary: assign(({ context }, { output }: Summarized) => ({
       ...paid(context, output),
-      shortened: summarize(context.history, context.from, `${heading}${summaryOf(output) ?? ''}`, summaryId(context)),
+      shortened: summarized(context, output),
     })),
     dropOldest: assign(({ context }, { output }: Summarized) => ({
       ...paid(context, output),
       failure: failureOf(output),
       shortened: summarize(context.history, context.from, noticeFor(context.history), summaryId(context)),
+    })),
+    keepAsItIs: assign(({ context }, { output }: Summarized) => ({
+      ...paid(context, output),
+      failure: failureOf(output),
     })),
   },
 }).createMachine({
@@ -122,13 +129,18 @@ export const compactionMachine = setup({
         }),
         onDone: [
           {
-            guard: { type: 'hasSummary', params: theEvent },
+            guard: { type: 'isSummaryShorter', params: theEvent },
             target: 'done',
             actions: { type: 'keepSummary', params: theEvent },
           },
           {
+            guard: 'isForced',
             target: 'trimmed',
             actions: { type: 'dropOldest', params: theEvent },
+          },
+          {
+            target: 'unchanged',
+            actions: { type: 'keepAsItIs', params: theEvent },
           },
         ],
       },
@@ -139,7 +151,11 @@ export const compactionMachine = setup({
     },
     trimmed: {
       type: 'final',
-      description: 'There is no summary; the oldest messages are left out all the same.',
+      description: 'There is no summary, but too much for the model: the oldest messages are left out all the same.',
+    },
+    unchanged: {
+      type: 'final',
+      description: 'There is no summary that saves anything, and nothing that forces to go without.',
     },
   },
 });
@@ -159,6 +175,10 @@ function summaryId({ id }: CompactionContext): string {
   return `${id}.summary`;
 }
 
+function summarized(context: CompactionContext, output: Settled<SummarizeOutput>): History {
+  return summarize(context.history, context.from, `${heading}${summaryOf(output) ?? ''}`, summaryId(context));
+}
+
 function messagesToSummarize({ history, from }: CompactionContext): readonly Message[] {
   const { summary } = history.compaction ?? {};
   return [...(summary === undefined ? [] : [summary]), ...removed(history, from)];
@@ -172,8 +192,13 @@ function paid({ usage, cost }: CompactionContext, { value, at }: Settled<Summari
   return { usage: addUsage(usage, value?.usage ?? noUsage), cost: addCost(cost, value?.cost), at };
 }
 
-function failureOf({ value, error }: Settled<SummarizeOutput>): Failure {
+function failureOf(output: Settled<SummarizeOutput>): Failure {
+  const { value, error } = output;
   if (value?.type === 'failed') return value.failure;
+  if (summaryOf(output) !== undefined) {
+    const message = 'The summary is no shorter than what it stands for.';
+    return createFailure({ type: 'unknown', code: 'nothing_saved', message, retryable: false });
+  }
   const message = error?.message ?? 'The summary is empty.';
   return createFailure({ type: 'unknown', code: 'no_summary', message, retryable: false });
 }
@@ -187,7 +212,7 @@ function outputOf({
   cost,
   at,
 }: CompactionContext): CompactionOutput {
-  const from = shortened.compaction?.from ?? 0;
+  const gone = shortened === history ? [] : removed(history, shortened.compaction?.from ?? 0);
   return {
     reason,
     history: shortened,
@@ -197,7 +222,7 @@ function outputOf({
     at,
     tokensBefore: estimateTokens(history),
     tokensAfter: estimateTokens(shortened),
-    removed: removed(history, from).length,
+    removed: gone.length,
   };
 }
 

@@ -8,6 +8,7 @@ import type { AssistantPart, Message, ToolCallPart, UserMessage } from '../messa
 import type { FinishReason, Model, ToolChoice, Usage } from '../model.ts';
 import type { JsonSchema } from '../schema.ts';
 import type { History } from './history.ts';
+import type { TurnOptions } from './turnContext.ts';
 
 /** Something worth telling whoever looks for the reason of something. */
 export interface Remark {
@@ -136,13 +137,21 @@ export type PrepareToolOutput =
       readonly approval?: { readonly timeoutMs?: number };
       /** It runs outside: the turn waits for its result. */
       readonly isClientSide?: true;
-      /** Another agent works on it: its name, and what it is asked. */
-      readonly agent?: { readonly name: string; readonly prompt: string };
+      /** Another agent works on it. */
+      readonly agent?: DelegatedCall;
       /** The input that it runs with, where a guardrail has changed it. */
       readonly input?: Json;
       readonly reports?: readonly GuardrailReport[];
     }
   | { readonly type: 'refused'; readonly outcome: ToolOutcome; readonly reports?: readonly GuardrailReport[] };
+
+/** What another agent is to do. Says all that its turn is made of, so that a replay needs nothing of the agent. */
+export interface DelegatedCall {
+  /** The agent's. */
+  readonly name: string;
+  readonly prompt: string;
+  readonly options: TurnOptions;
+}
 
 /** Reads an answer that is to have a form, and checks it. */
 export interface CheckOutputInput extends EffectInput {
@@ -158,7 +167,9 @@ export interface CheckOutputInput extends EffectInput {
 export type CheckOutputOutput =
   | { readonly type: 'accepted'; readonly output: Json }
   /** The hint is what the model reads. */
-  | { readonly type: 'rejected'; readonly hint: string };
+  | { readonly type: 'rejected'; readonly hint: string }
+  /** Nothing that the model could mend. */
+  | { readonly type: 'failed'; readonly failure: Failure };
 
 /** One attempt to run a tool. */
 export interface ExecuteToolInput extends EffectInput {

@@ -4,6 +4,7 @@ import type { Failure } from '../failure.ts';
 import type { Json } from '../json.ts';
 import type { Usage } from '../model.ts';
 import type { SubAgent } from '../tool.ts';
+import type { TurnOptions } from './turnContext.ts';
 
 /** Turns of agents inside of turns of agents: as deep as they may be nested. */
 export const maxDepth = 4;
@@ -15,6 +16,10 @@ export interface AgentTurnInput {
   readonly sessionId: string;
   /** How many agents are around it. */
   readonly depth: number;
+  /** As they were when the call was prepared. */
+  readonly options: TurnOptions;
+  /** Tools that nobody has to be asked about any more. */
+  readonly approvedTools?: readonly string[];
   readonly start: TurnStart;
 }
 
@@ -33,21 +38,23 @@ export type AgentTurnOutput = {
 /** The turns of an agent that others call: a turn machine, and what it is given. */
 export interface SubAgentParts extends SubAgent {
   readonly turn: AnyActorLogic;
-  readonly input: object;
+  readonly options: TurnOptions;
 }
 
 /**
  * Turns of other agents as one actor: which agent's follows from the tool. What such a turn emits goes to the actor that
  * invoked it, as `agent.emitted`.
+ *
+ * @param agents by tool; without them every turn is like the one around it, which is all that a replay needs
  */
-export function delegation(agents: ReadonlyMap<string, SubAgentParts>): AnyActorLogic {
+export function delegation(agents?: ReadonlyMap<string, SubAgentParts>): AnyActorLogic {
   const starts = new WeakMap<AnyActorRef, TurnStart>();
   return {
-    getInitialSnapshot: (scope, { tool, start, ...input }: AgentTurnInput) => {
+    getInitialSnapshot: (scope, { tool, start, options, ...input }: AgentTurnInput) => {
       starts.set(scope.self, start);
-      const agent = agents.get(tool);
-      if (agent === undefined) throw new Error(`The agent of "${tool}" is not provided: use services({ tools }).`);
-      return agent.turn.getInitialSnapshot(relaying(scope), { ...agent.input, ...input });
+      const turn = agents === undefined ? turnAround(scope) : agents.get(tool)?.turn;
+      if (turn === undefined) throw new Error(`The agent of "${tool}" is not provided: use services({ tools }).`);
+      return turn.getInitialSnapshot(relaying(scope), { ...options, ...input });
     },
     transition: (snapshot, event, scope) => machineOf(snapshot).transition(snapshot, event, relaying(scope)),
     start: (snapshot, scope) => {
@@ -57,6 +64,12 @@ export function delegation(agents: ReadonlyMap<string, SubAgentParts>): AnyActor
     },
     getPersistedSnapshot: (snapshot, options) => machineOf(snapshot).getPersistedSnapshot(snapshot, options),
   };
+}
+
+/** The machine of the turn whose tool call this is. */
+function turnAround({ self }: AnyActorScope): AnyActorLogic | undefined {
+  const turn = self._parent?._parent;
+  return turn && machineOf(turn.getSnapshot());
 }
 
 function machineOf(snapshot: unknown): AnyActorLogic {

@@ -61,12 +61,7 @@ export function messagesOf(history: History, start = 0): readonly Message[] {
   return history.log.slice(start, history.length);
 }
 
-/** The history after a model call that succeeded: now it is known how large it is, and that it fits. */
+/** The history after a model call that succeeded: now it is known how large it is. */
 export function measure(history: History, tokens: number): History {
-  const { compaction } = history;
-  return {
-    ...history,
-    ...(tokens > 0 && { measured: { tokens, length: history.length } }),
-    ...(compaction !== undefined && compaction.unproven > 0 && { compaction: { ...compaction, unproven: 0 } }),
-  };
+  return tokens > 0 ? { ...history, measured: { tokens, length: history.length } } : history;
 }

@@ -17,6 +17,7 @@ import {
   noProgressFailure,
   repeatedCallsFailure,
   unexplained,
+  withheldOutputFailure,
 } from './turnFailures.ts';
 
 /** What becomes of model calls: their parts, answers and failures, and the check of the last answer. */
@@ -76,7 +77,7 @@ export const modelActions = stepActions.extend({
         firstTokenAt: context.firstTokenAt ?? reportedAt,
         current: { ...current, finishReason: value.finishReason },
         calls,
-        totals: { ...totals, toolCalls: totals.toolCalls + calls.length, signatures },
+        totals: { ...totals, toolCalls: totals.toolCalls + calls.length, signatures, unproven: 0 },
       });
       enqueue.emit({
         type: 'message.completed',
@@ -103,6 +104,7 @@ export const modelActions = stepActions.extend({
         enqueue.emit(toolFailed(call, outcome.failure));
       }
     }),
+    failWithWithheldOutput: assign({ failure: withheldOutputFailure }),
     repeatStep: assign(({ context }) => ({
       current: { ...context.current, request: context.current.request + 1, tries: 0 },
     })),
@@ -212,7 +214,7 @@ export const modelActions = stepActions.extend({
     }),
     failWithUncheckedOutput: assign((_, { output }: Checked) => ({
       now: output.at,
-      failure: internalFailure(unexplained(output.error)),
+      failure: output.value?.type === 'failed' ? output.value.failure : internalFailure(unexplained(output.error)),
     })),
   },
 });

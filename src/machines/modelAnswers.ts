@@ -33,6 +33,10 @@ export function isPause({ value }: Settled<CallModelOutput>): boolean {
   return value?.type === 'answer' && value.finishReason.unified === 'pause';
 }
 
+export function isRefusal({ value }: Settled<CallModelOutput>): boolean {
+  return value?.type === 'answer' && value.finishReason.unified === 'content-filter';
+}
+
 /** Whether anything of the answer was shown. In a replay its parts are missing, and only the result tells. */
 export function wasShown({ partial }: TurnContext, { reportedAt }: Settled<CallModelOutput>): boolean {
   return partial.shown || reportedAt !== undefined;

@@ -28,7 +28,8 @@ import { append, createHistory, emptyHistory, type History, type HistoryState } 
 import { notesAfter } from './notes.ts';
 import { defaultLimits, maxIterations } from './policies.ts';
 import { theEvent } from './theEvent.ts';
-import { type TurnMachineInput, type TurnOutput, turnMachine } from './turnMachine.ts';
+import type { TurnOptions } from './turnContext.ts';
+import { type TurnOutput, turnMachine } from './turnMachine.ts';
 
 /** What a session is given when it is made. */
 export interface SessionMachineInput extends HistoryState {
@@ -36,7 +37,7 @@ export interface SessionMachineInput extends HistoryState {
   /** The conversation so far. @default none */
   readonly history?: History | readonly Message[];
   /** What every turn is given; its history is the session's. */
-  readonly turn?: Omit<TurnMachineInput, 'sessionId' | 'history' | 'approvedTools'>;
+  readonly turn?: TurnOptions;
   /** Tools that nobody has to be asked about any more. @default none */
   readonly approvedTools?: readonly string[];
   /** Whether a cancelled turn leaves notes that tell the model so. @default true */
@@ -62,7 +63,7 @@ interface Steering {
 
 export interface SessionContext {
   readonly sessionId: string;
-  readonly turn: Omit<TurnMachineInput, 'sessionId' | 'history' | 'approvedTools'>;
+  readonly turn: TurnOptions;
   readonly cancelNotes: boolean;
   readonly history: History;
   /** The turn that runs, or is about to, comes first while the session is in a turn. */
@@ -172,6 +173,7 @@ export const sessionMachine = setup({
       enqueue.emit(compactionEnded(output));
     }),
     tellCompacting: emit({ type: 'compaction.started' as const, reason: 'manual' as const }),
+    tellCompactionCancelled: emit({ type: 'compaction.cancelled' as const, reason: 'manual' as const }),
     tellIdle: emit(({ context }) => ({
       type: 'session.idle' as const,
       usage: context.usage,
@@ -237,13 +239,17 @@ export const sessionMachine = setup({
           { guard: 'isAnyWaiting', actions: { type: 'keepSteering', params: theEvent } },
           { actions: { type: 'enqueueTurn', params: theEvent } },
         ],
-        'session.cancel': {
-          guard: { type: 'isAimed', params: theEvent },
-          actions: { type: 'cancelWaiting', params: theEvent },
-        },
+        'session.cancel': [
+          {
+            guard: { type: 'isAimed', params: theEvent },
+            actions: { type: 'cancelWaiting', params: theEvent },
+          },
+          { guard: 'isAnyWaiting', target: 'inTurn.following', actions: 'tellCompactionCancelled' },
+          { target: 'idle', actions: ['tellCompactionCancelled', 'tellIdle'] },
+        ],
         'session.close': [
-          { guard: 'isAnyWaiting', target: 'inTurn', actions: 'cancelAll' },
-          { target: 'idle', actions: 'tellIdle' },
+          { guard: 'isAnyWaiting', target: 'inTurn', actions: ['tellCompactionCancelled', 'cancelAll'] },
+          { target: 'idle', actions: ['tellCompactionCancelled', 'tellIdle'] },
         ],
       },
     },
@@ -287,7 +293,8 @@ export const sessionMachine = setup({
           },
         },
         following: {
-          description: 'A turn has ended, and the next one of the queue rests: who cancels now means the one before.',
+          description:
+            'A turn has ended or a compaction, and the next turn rests: who cancels now means what was before.',
           tags: 'starting',
           on: {
             'session.start': { target: 'running', actions: { type: 'startTurn', params: theEvent } },

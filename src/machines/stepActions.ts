@@ -94,6 +94,7 @@ export const stepActions = turnGuards.extend({
         current: { ...current, usage: addUsage(current.usage, output.usage) },
         totals: {
           ...totals,
+          unproven: totals.unproven + 1,
           usage: addUsage(totals.usage, output.usage),
           cost: addCost(totals.cost, output.cost),
         },

@@ -1,13 +1,15 @@
 import { assign, emit, enqueueActions } from 'xstate';
 import type {
+  AgentRemembers,
   ToolAgentWaits,
   ToolApproved,
   ToolAttemptFailed,
   ToolEmitted,
   ToolForward,
-  ToolGuarded,
+  ToolGrant,
   ToolPrepared,
   ToolProgressed,
+  ToolRemembered,
   ToolSettled,
   TurnApprove,
   TurnDeny,
@@ -44,7 +46,8 @@ export const toolActions = modelActions.extend({
     }),
     // whoever reports that it is ready is still at it and runs only afterwards: those behind it have to wait for that
     takePrepared: enqueueActions(({ context, enqueue }, prepared: ToolPrepared) => {
-      const { type: _, index, at, ...ready } = prepared;
+      const { type: _, index, at, reports = [], ...ready } = prepared;
+      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
       const isAsked = ready.approval !== undefined && !isApproved(context, index);
       const calls = changeCall(context.calls, index, { ...ready, state: isAsked ? 'undecided' : waiting(ready) });
       const [first, ...others] = grantable(calls, context.settings.limits.maxParallelTools);
@@ -54,11 +57,8 @@ export const toolActions = modelActions.extend({
       }
       enqueue.assign({ now: at, calls: markExecuting(calls, first) });
       enqueue.emit({ type: 'tool.started', ...namesOf(context, first) });
-      enqueue.sendTo(toolActorId(first), { type: 'tool.grant', at });
+      enqueue.sendTo(toolActorId(first), slotFor(context, first, at));
       if (others.length > 0) enqueue.sendTo(toolActorId(first), { type: 'tool.tell' });
-    }),
-    tellGuards: enqueueActions(({ enqueue }, { reports }: ToolGuarded) => {
-      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
     }),
     // people are asked about all calls at once, clients once nothing else goes on
     askPeople: enqueueActions(({ context, enqueue }) => {
@@ -84,12 +84,13 @@ export const toolActions = modelActions.extend({
       }
       if (calls !== context.calls) enqueue.assign({ calls });
     }),
-    passApproval: enqueueActions(({ context, enqueue }, { toolCallId, remember, at }: TurnApprove) => {
+    passApproval: enqueueActions(({ context, enqueue, self }, { toolCallId, remember, at }: TurnApprove) => {
       const asked = context.calls.find(({ call }) => call.toolCallId === toolCallId);
       if (asked?.state !== 'awaitingApproval') return;
       const { toolName } = asked.call;
       if (remember !== undefined) {
-        enqueue.assign({ allowance: { ...context.allowance, tools: [...context.allowance.tools, toolName] } });
+        enqueue.assign({ allowance: withTool(context, toolName) });
+        if (isInside(context) && self._parent !== undefined) enqueue.sendTo(self._parent, remembers(toolName));
       }
       for (const [index, { call, state }] of context.calls.entries()) {
         if (state !== 'awaitingApproval') continue;
@@ -99,6 +100,11 @@ export const toolActions = modelActions.extend({
           enqueue.sendTo(toolActorId(index), { type: 'tool.approve', by: 'session', at });
         }
       }
+    }),
+    keepRemembered: enqueueActions(({ context, enqueue, self }, { index, tool }: ToolRemembered) => {
+      const path = `${namesOf(context, index).toolName}/${tool}`;
+      enqueue.assign({ allowance: withTool(context, path) });
+      if (isInside(context) && self._parent !== undefined) enqueue.sendTo(self._parent, remembers(path));
     }),
     passDenial: enqueueActions(({ context, enqueue }, { toolCallId, reason, at }: TurnDeny) => {
       const index = indexOf(context, toolCallId, 'awaitingApproval');
@@ -160,7 +166,8 @@ export const toolActions = modelActions.extend({
       failure,
     })),
     keepSettled: enqueueActions(({ context, enqueue }, { output }: ToolSettled) => {
-      const { index, outcome, at } = output;
+      const { index, outcome, at, reports = [] } = output;
+      for (const report of reports) enqueue.emit({ type: 'guardrail.triggered', ...report });
       const names = namesOf(context, index);
       const isHint = outcome.type === 'completed' && outcome.retry === true;
       enqueue.assign({
@@ -189,7 +196,7 @@ export const toolActions = modelActions.extend({
       if (granted.length === 0) return;
       for (const index of granted) {
         enqueue.emit({ type: 'tool.started', ...namesOf(context, index) });
-        enqueue.sendTo(toolActorId(index), { type: 'tool.grant', at: context.now });
+        enqueue.sendTo(toolActorId(index), slotFor(context, index, context.now));
       }
       enqueue.assign({ calls: granted.reduce(markExecuting, context.calls) });
     }),
@@ -228,6 +235,27 @@ function indexOf({ calls }: TurnContext, toolCallId: string, waits: CallRecord['
 /** Names from a fixed set: a machine keeps every name it has ever heard of. */
 function toolActorId(index: number): string {
   return `tool.${index}`;
+}
+
+function withTool({ allowance }: TurnContext, tool: string): TurnContext['allowance'] {
+  return allowance.tools.includes(tool) ? allowance : { ...allowance, tools: [...allowance.tools, tool] };
+}
+
+function isInside({ settings }: TurnContext): boolean {
+  return settings.depth > 0;
+}
+
+function remembers(tool: string): AgentRemembers {
+  return { type: 'agent.remembers', tool };
+}
+
+/** A slot for a call. An agent that works on it is told which of its tools are approved, as `agent/tool`. */
+function slotFor({ calls, allowance }: TurnContext, index: number, at: number): ToolGrant {
+  const within = `${calls[index]?.call.toolName}/`;
+  const approvedTools = allowance.tools
+    .filter((tool) => tool.startsWith(within))
+    .map((tool) => tool.slice(within.length));
+  return { type: 'tool.grant', ...(approvedTools.length > 0 && { approvedTools }), at };
 }
 
 function isApproved({ calls, allowance }: TurnContext, index: number): boolean {

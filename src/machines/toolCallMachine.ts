@@ -2,6 +2,7 @@ import { assign, cancel, enqueueActions, sendParent, sendTo, setup } from 'xstat
 import { effect, type Settled } from '../effects.ts';
 import type {
   AgentEmitted,
+  AgentRemembers,
   AgentWaits,
   ToolAgentWaits,
   ToolApprove,
@@ -13,17 +14,24 @@ import type {
   ToolDeny,
   ToolEmitted,
   ToolForward,
-  ToolGuarded,
   ToolOutcome,
   ToolPrepared,
   ToolProgressed,
+  ToolRemembered,
   ToolResolve,
 } from '../events.ts';
 import { createFailure, describeError } from '../failure.ts';
 import { type Json, toJson } from '../json.ts';
 import { type ToolCallPart, type ToolOutput, userMessage } from '../messages.ts';
 import type { Usage } from '../model.ts';
-import type { ExecuteToolInput, ExecuteToolOutput, PrepareToolInput, PrepareToolOutput } from './contracts.ts';
+import type {
+  DelegatedCall,
+  ExecuteToolInput,
+  ExecuteToolOutput,
+  GuardrailReport,
+  PrepareToolInput,
+  PrepareToolOutput,
+} from './contracts.ts';
 import { type AgentTurnInput, type AgentTurnOutput, delegation } from './delegation.ts';
 import type { History } from './history.ts';
 import { maxIterations } from './policies.ts';
@@ -52,9 +60,11 @@ export interface ToolCallContext extends ToolCallMachineInput {
   readonly attempt: number;
   readonly retryDelayMs: number;
   readonly outcome: ToolOutcome | undefined;
+  /** What guardrails did that refused it. */
+  readonly reports: readonly GuardrailReport[] | undefined;
   readonly endedAt: number;
-  /** Another agent that works on it, and what it is asked. */
-  readonly agent: { readonly name: string; readonly prompt: string } | undefined;
+  /** Another agent works on it. */
+  readonly agent: DelegatedCall | undefined;
   /** What that agent has used. */
   readonly usage: Usage | undefined;
   readonly cost: number | undefined;
@@ -65,6 +75,8 @@ export interface ToolCallOutput {
   readonly index: number;
   readonly outcome: ToolOutcome;
   readonly at: number;
+  /** What guardrails did that refused it. */
+  readonly reports?: readonly GuardrailReport[];
   /** What a sub-agent has used. */
   readonly usage?: Usage;
   readonly cost?: number | undefined;
@@ -89,7 +101,7 @@ export const toolCallMachine = setup({
       notProvided('executeTool'),
       toolReports,
     ),
-    agentTurn: delegation(new Map()),
+    agentTurn: delegation(),
   },
   guards: {
     isForAgent: ({ context }) => context.agent !== undefined,
@@ -115,7 +127,11 @@ export const toolCallMachine = setup({
           }
         : {},
     ),
-    keepRefusal: assign((_, { output }: Prepared) => ({ outcome: refusalOf(output), endedAt: output.at })),
+    keepRefusal: assign((_, { output }: Prepared) => ({
+      outcome: refusalOf(output),
+      reports: output.value?.reports,
+      endedAt: output.at,
+    })),
     keepOutcome: assign((_, { output }: Executed) => ({ outcome: outcomeOf(output), endedAt: output.at })),
     keepDelay: assign((_, { output }: Executed) => ({
       retryDelayMs: output.value?.type === 'failed' ? output.value.delayMs : 0,
@@ -126,6 +142,13 @@ export const toolCallMachine = setup({
         type: type === 'agent.waits' ? 'tool.agentWaits' : 'tool.agentGoesOn',
         index: context.index,
         at,
+      }),
+    ),
+    reportRemembered: sendParent(
+      ({ context }, { tool }: AgentRemembers): ToolRemembered => ({
+        type: 'tool.remembered',
+        index: context.index,
+        tool,
       }),
     ),
     reportAgent: sendParent(
@@ -161,11 +184,6 @@ export const toolCallMachine = setup({
       outcome: answered(context.call, output),
       endedAt: at,
     })),
-    reportGuards: enqueueActions(({ enqueue, self }, { output }: Prepared) => {
-      const reports = output.value?.reports;
-      if (reports === undefined || self._parent === undefined) return;
-      enqueue.sendTo(self._parent, { type: 'tool.guarded', reports } satisfies ToolGuarded);
-    }),
     reportPrepared: sendParent(
       ({ context }, { output }: Prepared): ToolPrepared => ({
         type: 'tool.prepared',
@@ -175,6 +193,7 @@ export const toolCallMachine = setup({
           ...(output.value.approval !== undefined && { approval: output.value.approval }),
           ...(output.value.isClientSide && { isClientSide: true as const }),
           ...(output.value.input !== undefined && { input: output.value.input }),
+          ...(output.value.reports !== undefined && { reports: output.value.reports }),
         }),
         at: output.at,
       }),
@@ -220,6 +239,7 @@ export const toolCallMachine = setup({
     attempt: 0,
     retryDelayMs: 0,
     outcome: undefined,
+    reports: undefined,
     endedAt: 0,
     agent: undefined,
     usage: undefined,
@@ -229,6 +249,7 @@ export const toolCallMachine = setup({
     index: context.index,
     outcome: context.outcome ?? unexplained('it ended without an outcome'),
     at: context.endedAt,
+    ...(context.reports !== undefined && { reports: context.reports }),
     ...(context.usage !== undefined && { usage: context.usage, cost: context.cost }),
   }),
   initial: 'preparing',
@@ -252,7 +273,6 @@ export const toolCallMachine = setup({
             guard: { type: 'isReady', params: theEvent },
             target: 'queued',
             actions: [
-              { type: 'reportGuards', params: theEvent },
               { type: 'keepReady', params: theEvent },
               { type: 'reportPrepared', params: theEvent },
             ],
@@ -260,17 +280,11 @@ export const toolCallMachine = setup({
           {
             guard: { type: 'isDenied', params: theEvent },
             target: 'denied',
-            actions: [
-              { type: 'reportGuards', params: theEvent },
-              { type: 'keepRefusal', params: theEvent },
-            ],
+            actions: { type: 'keepRefusal', params: theEvent },
           },
           {
             target: 'failed',
-            actions: [
-              { type: 'reportGuards', params: theEvent },
-              { type: 'keepRefusal', params: theEvent },
-            ],
+            actions: { type: 'keepRefusal', params: theEvent },
           },
         ],
       },
@@ -353,9 +367,12 @@ export const toolCallMachine = setup({
         id: 'agent',
         src: 'agentTurn',
         input: ({ context, event }: InvokeArgs): AgentTurnInput => ({
+          ...(event.type === 'tool.grant' &&
+            event.approvedTools !== undefined && { approvedTools: event.approvedTools }),
           tool: context.call.toolName,
           sessionId: context.sessionId,
           depth: (context.depth ?? 0) + 1,
+          options: context.agent?.options ?? {},
           start: {
             type: 'turn.start',
             turnId: agentTurnId(context),
@@ -378,6 +395,7 @@ export const toolCallMachine = setup({
         'tool.forward': { actions: { type: 'passToAgent', params: theEvent } },
         'agent.waits': { actions: { type: 'reportWaiting', params: theEvent } },
         'agent.goesOn': { actions: { type: 'reportWaiting', params: theEvent } },
+        'agent.remembers': { actions: { type: 'reportRemembered', params: theEvent } },
         'agent.emitted': { actions: { type: 'reportAgent', params: theEvent } },
       },
     },

@@ -4,7 +4,7 @@ import type { Json } from '../json.ts';
 import type { Message, UserMessage } from '../messages.ts';
 import { type FinishReason, noUsage, type Usage } from '../model.ts';
 import type { CallRecord } from './calls.ts';
-import { type CompactionPolicy, defaultCompaction } from './compaction.ts';
+import { type CompactionPolicy, canCompact, defaultCompaction, maxCompactions } from './compaction.ts';
 import type { CompactionMachineInput } from './compactionMachine.ts';
 import type { StepPlan } from './contracts.ts';
 import { createHistory, emptyHistory, type History } from './history.ts';
@@ -36,6 +36,9 @@ export interface TurnMachineInput {
   /** How many agents are around this one, each in a turn of another. @default 0 */
   readonly depth?: number;
 }
+
+/** What all turns of an agent are given; the rest of the input is of a session, or of one turn. */
+export type TurnOptions = Omit<TurnMachineInput, 'sessionId' | 'history' | 'approvedTools' | 'depth'>;
 
 /** What does not change while a turn runs. */
 interface TurnSettings {
@@ -77,6 +80,8 @@ interface TurnTotals {
   readonly toolCalls: number;
   readonly hints: number;
   readonly lastHint: string;
+  /** Compactions since a model has answered. */
+  readonly unproven: number;
   /** Of the calls that can still repeat themselves, oldest first. */
   readonly signatures: readonly string[];
   /** Tool calls that failed, and steps in a row in which one did. */
@@ -205,6 +210,7 @@ export function createContext(input: TurnMachineInput | undefined): TurnContext 
       toolCalls: 0,
       hints: 0,
       lastHint: '',
+      unproven: 0,
       signatures: [],
       toolErrors: 0,
       stepsWithErrors: 0,
@@ -272,11 +278,16 @@ export function compactionPolicy({ settings, unseen }: TurnContext): CompactionP
   return compaction && { ...compaction, keepMessages: Math.max(compaction.keepMessages, unseen.length) };
 }
 
+/** Whether the turn may compact, and that could leave less than there is. */
+export function mayShorten({ history, totals }: TurnContext, policy: CompactionPolicy): boolean {
+  return totals.unproven < maxCompactions && canCompact(history, policy);
+}
+
 /** What the compaction before a step, or in its middle, is given. */
 export function compactionInput(context: TurnContext): CompactionMachineInput {
-  const { turnId, step, current, history, settings } = context;
+  const { turnId, step, current, history, settings, totals } = context;
   return {
-    id: `${turnId}.${step}.compaction.${current.request}.${history.compaction?.unproven ?? 0}`,
+    id: `${turnId}.${step}.compaction.${current.request}.${totals.unproven}`,
     sessionId: settings.sessionId,
     reason: compactionReason(context),
     history,

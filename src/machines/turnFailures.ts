@@ -65,6 +65,12 @@ export function invalidOutputFailure(hint: string, retries: number): Failure {
   });
 }
 
+export const withheldOutputFailure = createFailure({
+  type: 'invalid_output',
+  code: 'refused',
+  message: 'The answer was to have a form, and the provider withheld it or the model refused.',
+});
+
 export function noProgressFailure(limit: number): Failure {
   return createFailure({
     type: 'no_progress',

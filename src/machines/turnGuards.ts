@@ -2,11 +2,11 @@ import type { TurnStart } from '../events.ts';
 import { countRepeats, tooManyErrors } from './breakers.ts';
 import { overspent } from './budget.ts';
 import { waitsForClients, waitsForPeople } from './calls.ts';
-import { canCompact, isTooLong } from './compaction.ts';
-import { hasCalls, isOverspentWith, isPause, mayRetry } from './modelAnswers.ts';
+import { isTooLong } from './compaction.ts';
+import { hasCalls, isOverspentWith, isPause, isRefusal, mayRetry } from './modelAnswers.ts';
 import { isSoftlyOverspent } from './pauses.ts';
 import { type Called, type Checked, type Prepared, turnBase } from './turnBase.ts';
-import { compactionPolicy, stepLimit } from './turnContext.ts';
+import { compactionPolicy, mayShorten, stepLimit } from './turnContext.ts';
 
 /** Everything that decides which way a turn goes. */
 export const turnGuards = turnBase.extend({
@@ -21,12 +21,12 @@ export const turnGuards = turnBase.extend({
       overspent(settings.limits, totals.usage, totals.cost) !== undefined,
     needsCompaction: ({ context }) => {
       const policy = compactionPolicy(context);
-      return policy !== false && isTooLong(context.history, policy) && canCompact(context.history, policy);
+      return policy !== false && isTooLong(context.history, policy) && mayShorten(context, policy);
     },
     mayCompact: ({ context }, { output }: Called) => {
       if (output.value?.type !== 'trouble' || output.value.failure.type !== 'context_overflow') return false;
       const policy = compactionPolicy(context);
-      return policy !== false && !context.current.hasOverflowed && canCompact(context.history, policy);
+      return policy !== false && !context.current.hasOverflowed && mayShorten(context, policy);
     },
     needsPreparation: ({ context }) => context.settings.preparesSteps && context.current.plan === undefined,
     isPrepared: (_, { output }: Prepared) => output.value?.type === 'ready',
@@ -44,8 +44,8 @@ export const turnGuards = turnBase.extend({
       output.value?.type === 'answer' &&
       (hasCalls(output.value) || isPause(output)) &&
       isOverspentWith(context, output.value),
-    wasRefused: (_, { output }: Called) =>
-      output.value?.type === 'answer' && output.value.finishReason.unified === 'content-filter',
+    wasRefused: (_, { output }: Called) => isRefusal(output),
+    withholdsOutput: ({ context }, { output }: Called) => context.settings.output !== undefined && isRefusal(output),
     repeatsTooOften: ({ context }, { output }: Called) =>
       output.value?.type === 'answer' &&
       countRepeats(context, output.value).times.some((times) => times >= context.settings.limits.repeatedCalls),

@@ -198,6 +198,11 @@ export const turnMachine = turnSetup.createMachine({
                 actions: { type: 'keepTrouble', params: theEvent },
               },
               {
+                guard: { type: 'withholdsOutput', params: theEvent },
+                target: '#turn.failed',
+                actions: [{ type: 'keepAnswer', params: theEvent }, 'failWithWithheldOutput'],
+              },
+              {
                 guard: { type: 'wasRefused', params: theEvent },
                 target: '#turn.done',
                 actions: { type: 'keepAnswer', params: theEvent },
@@ -288,10 +293,7 @@ export const turnMachine = turnSetup.createMachine({
           entry: 'spawnTools',
           exit: 'stopTools',
           on: {
-            'tool.guarded': { actions: { type: 'tellGuards', params: theEvent } },
-            'tool.prepared': {
-              actions: [{ type: 'takePrepared', params: theEvent }, 'askPeople'],
-            },
+            'tool.prepared': { actions: [{ type: 'takePrepared', params: theEvent }, 'askPeople'] },
             'tool.approved': { actions: [{ type: 'takeApproved', params: theEvent }, 'grantSlots', 'askPeople'] },
             'tool.began': { actions: 'grantSlots' },
             'tool.progressed': { actions: { type: 'tellProgress', params: theEvent } },
@@ -301,6 +303,7 @@ export const turnMachine = turnSetup.createMachine({
             },
             'tool.agentWaits': { actions: { type: 'keepWaiting', params: theEvent } },
             'tool.agentGoesOn': { actions: { type: 'keepWaiting', params: theEvent } },
+            'tool.remembered': { actions: { type: 'keepRemembered', params: theEvent } },
             'tool.emitted': { actions: { type: 'tellAgent', params: theEvent } },
             'turn.approve': {
               actions: [

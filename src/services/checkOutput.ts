@@ -1,7 +1,8 @@
 import { effect } from '../effects.ts';
+import { createFailure, describeError } from '../failure.ts';
 import { parseModelJson, toJson } from '../json.ts';
 import type { CheckOutputInput, CheckOutputOutput } from '../machines/contracts.ts';
-import { type Schema, validate } from '../schema.ts';
+import { type Schema, toJsonSchema, validate } from '../schema.ts';
 import { Retry, type Run } from '../tool.ts';
 import { callUser } from './callUser.ts';
 import { describeRun } from './describeRun.ts';
@@ -43,7 +44,7 @@ export function checkOutput({ output, validateOutput, outputs, context }: CheckO
     try {
       const run = describeRun(scope, context) as Run<never>;
       const corrected = await callUser('validateOutput', () => validateOutput?.(read.value as never, run));
-      return { type: 'accepted', output: toJson(corrected === undefined ? read.value : corrected, 'the output') };
+      return corrected === undefined ? accept(read.value, 'the schema') : accept(corrected, '`validateOutput`');
     } catch (error) {
       if (error instanceof Retry) return { type: 'rejected', hint: error.hint };
       throw error;
@@ -51,9 +52,23 @@ export function checkOutput({ output, validateOutput, outputs, context }: CheckO
   });
 }
 
+function accept(value: unknown, from: string): CheckOutputOutput {
+  try {
+    return { type: 'accepted', output: toJson(value, 'the output') };
+  } catch (error) {
+    const message = `What ${from} made of the answer is no JSON: ${describeError(error).message}. Have it give texts, numbers, lists and plain objects only.`;
+    return { type: 'failed', failure: createFailure({ type: 'invalid_output', code: 'output_not_json', message }) };
+  }
+}
+
+/** Says the form once more: there are servers that pass over a schema without a word. */
+function notJson(schema: Schema): string {
+  return `The answer must be JSON that is valid against this JSON Schema, and nothing else: ${JSON.stringify(toJsonSchema(schema))}`;
+}
+
 async function readAs(schema: Schema, text: string): Promise<{ readonly value: unknown } | { readonly hint: string }> {
   const value = text.trim() === '' ? undefined : parseModelJson(text);
-  if (value === undefined) return { hint: 'The answer must be JSON of the form that was asked for, and nothing else.' };
+  if (value === undefined) return { hint: notJson(schema) };
   const checked = await validate(schema, value);
   if (checked.valid) return { value: checked.value };
   return {

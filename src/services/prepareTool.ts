@@ -25,17 +25,20 @@ type Scope = EffectScope<PrepareToolInput, never>;
 type Step = PrepareToolOutput | Promise<PrepareToolOutput>;
 
 /** Looks up the tool of a call, checks the input, and whether somebody has to be asked, as an actor. */
-export function prepareTool({ byName, inputs }: Toolbox, options: PrepareToolOptions = {}) {
+export function prepareTool({ byName, agents, inputs }: Toolbox, options: PrepareToolOptions = {}) {
   const { tool: guardrails = [] } = options.guardrails ?? {};
-  const ready = (tool: AnyTool, value: unknown, asks: boolean, guarded: Guarded): PrepareToolOutput => ({
-    type: 'ready',
-    sequential: tool.sequential ?? false,
-    ...(tool.idempotent && { idempotent: true as const }),
-    ...(asks && { approval: { ...options.approval } }),
-    ...(tool.agent !== undefined && { agent: { name: tool.agent.name, prompt: promptOf(value) } }),
-    ...(tool.execute === undefined && tool.agent === undefined && { isClientSide: true as const }),
-    ...guarded,
-  });
+  const ready = (tool: AnyTool, value: unknown, asks: boolean, guarded: Guarded): PrepareToolOutput => {
+    const agent = agents.get(tool.name);
+    return {
+      type: 'ready',
+      sequential: tool.sequential ?? false,
+      ...(tool.idempotent && { idempotent: true as const }),
+      ...(asks && { approval: { ...options.approval } }),
+      ...(agent !== undefined && { agent: { name: agent.name, prompt: promptOf(value), options: agent.options } }),
+      ...(tool.execute === undefined && agent === undefined && { isClientSide: true as const }),
+      ...guarded,
+    };
+  };
   const decide = (tool: AnyTool, value: unknown, scope: Scope, guarded: Guarded = {}): Step => {
     inputs.set(scope.input.call, value);
     if (typeof tool.approval !== 'function') return ready(tool, value, tool.approval ?? false, guarded);

@@ -1,3 +1,4 @@
+import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
 import type { StartedEffect } from '../effects.ts';
 import type { AnswerPart, ToolOutcome, TurnOverrides } from '../events.ts';
 import { createFailure } from '../failure.ts';
@@ -9,41 +10,43 @@ import type {
   GuardrailReport,
   PrepareStepInput,
   PrepareStepOutput,
+  PrepareToolInput,
   PrepareToolOutput,
   SummarizeOutput,
 } from '../machines/contracts.ts';
 import type { SessionMachineInput } from '../machines/sessionMachine.ts';
+import type { TurnContext, TurnOptions } from '../machines/turnContext.ts';
 import { type AssistantPart, userMessage } from '../messages.ts';
 import type { FinishReason } from '../model.ts';
 import type { Random } from './random.ts';
+import { dotted, machineSnapshot } from './snapshots.ts';
 
 /** A session with limits that random turns reach. */
 export function randomSession(random: Random): SessionMachineInput {
+  return { sessionId: 'session', cancelNotes: random.chance(0.7), turn: randomOptions(random) };
+}
+
+/** What turns of an agent are given, of one that others call, too. */
+function randomOptions(random: Random): TurnOptions {
   return {
-    sessionId: 'session',
-    cancelNotes: random.chance(0.7),
-    turn: {
-      limits: {
-        maxSteps: random.whole(1, 5),
-        lastStep: random.pick(['fail', 'fail', 'answer', 'ask']),
-        maxParallelTools: random.whole(1, 3),
-        consecutiveToolErrors: random.whole(1, 3),
-        repeatedCalls: random.whole(2, 5),
-        ...(random.chance(0.3) && { totalToolErrors: random.whole(1, 4) }),
-        ...(random.chance(0.3) && { maxTokens: random.whole(10, 60) }),
-        ...(random.chance(0.3) && { maxCost: random.whole(1, 8) }),
-        ...(random.chance(0.3) && { softCost: random.whole(0, 4) }),
-        ...(random.chance(0.3) && { maxDurationMs: random.whole(200, 5_000) }),
-      },
-      modelRetry: { maxAttempts: random.whole(1, 4), retryAfterOutput: random.chance(0.7) },
-      retries: random.whole(0, 2),
-      compaction: random.chance(0.3)
-        ? false
-        : { keepMessages: random.whole(1, 6), contextWindow: random.whole(20, 200) },
-      ...(random.chance(0.5) && { repeatableTools: ['tool'] }),
-      ...(random.chance(0.4) && { preparesSteps: true, guardsInput: random.chance(0.7) }),
-      ...(random.chance(0.4) && { output: {} }),
+    limits: {
+      maxSteps: random.whole(1, 5),
+      lastStep: random.pick(['fail', 'fail', 'answer', 'ask']),
+      maxParallelTools: random.whole(1, 3),
+      consecutiveToolErrors: random.whole(1, 3),
+      repeatedCalls: random.whole(2, 5),
+      ...(random.chance(0.3) && { totalToolErrors: random.whole(1, 4) }),
+      ...(random.chance(0.3) && { maxTokens: random.whole(10, 60) }),
+      ...(random.chance(0.3) && { maxCost: random.whole(1, 8) }),
+      ...(random.chance(0.3) && { softCost: random.whole(0, 4) }),
+      ...(random.chance(0.3) && { maxDurationMs: random.whole(200, 5_000) }),
     },
+    modelRetry: { maxAttempts: random.whole(1, 4), retryAfterOutput: random.chance(0.7) },
+    retries: random.whole(0, 2),
+    compaction: random.chance(0.3) ? false : { keepMessages: random.whole(1, 6), contextWindow: random.whole(20, 200) },
+    ...(random.chance(0.5) && { repeatableTools: ['tool'] }),
+    ...(random.chance(0.4) && { preparesSteps: true, guardsInput: random.chance(0.7) }),
+    ...(random.chance(0.4) && { output: {} }),
   };
 }
 
@@ -132,25 +135,36 @@ function randomOverrides(random: Random): TurnOverrides {
   };
 }
 
-/** The answer to what somebody is asked, if anybody is. */
-function randomAnswer(host: Host, random: Random): Command | undefined {
-  const turn = host.turn?.getSnapshot();
-  if (turn === undefined) return undefined;
-  if (turn.matches({ working: 'awaitingResume' })) return { type: 'session.resume' };
-  if (turn.matches({ working: 'awaitingExtension' })) return { type: 'session.extend', steps: random.whole(1, 2) };
-  const asked = turn.context.calls.find(({ state }) => state === 'awaitingApproval' || state === 'awaitingResult');
-  if (asked === undefined) return undefined;
-  const { toolCallId } = asked.call;
-  if (asked.state === 'awaitingResult') {
-    const type = random.chance(0.8) ? 'text' : 'error';
-    return { type: 'session.resolveTool', toolCallId, output: { type, value: 'So it is.' } };
+/** The answer to what somebody is asked, if anybody is, by the turn or by one of a sub-agent inside of it. */
+function randomAnswer({ turn }: Host, random: Random): Command | undefined {
+  for (const { value, context } of turn === undefined ? [] : turnsIn(turn)) {
+    const state = dotted(value);
+    if (state === 'working.awaitingResume') return { type: 'session.resume' };
+    if (state === 'working.awaitingExtension') return { type: 'session.extend', steps: random.whole(1, 2) };
+    const { calls }: TurnContext = context;
+    const asked = calls.find((call) => call.state === 'awaitingApproval' || call.state === 'awaitingResult');
+    if (asked === undefined) continue;
+    const { toolCallId } = asked.call;
+    if (asked.state === 'awaitingResult') {
+      const type = random.chance(0.8) ? 'text' : 'error';
+      return { type: 'session.resolveTool', toolCallId, output: { type, value: 'So it is.' } };
+    }
+    return random.pick<Command>([
+      { type: 'session.approve', toolCallId },
+      { type: 'session.approve', toolCallId, remember: 'session' },
+      { type: 'session.deny', toolCallId, reason: 'No.' },
+      { type: 'session.deny', toolCallId },
+    ]);
   }
-  return random.pick<Command>([
-    { type: 'session.approve', toolCallId },
-    { type: 'session.approve', toolCallId, remember: 'session' },
-    { type: 'session.deny', toolCallId, reason: 'No.' },
-    { type: 'session.deny', toolCallId },
-  ]);
+  return undefined;
+}
+
+/** A turn, and those of the agents that it calls, and of the agents that these call. */
+function turnsIn(turn: AnyActorRef): readonly AnyMachineSnapshot[] {
+  const snapshot: AnyMachineSnapshot = turn.getSnapshot();
+  const calls: readonly (AnyActorRef | undefined)[] = Object.values(snapshot.children);
+  const agents = calls.flatMap((call) => (call && machineSnapshot(call)?.children.agent) ?? []);
+  return [snapshot, ...agents.flatMap(turnsIn)];
 }
 
 function randomReport({ kind }: StartedEffect, random: Random): unknown {
@@ -186,7 +200,7 @@ function randomValue(kind: string, input: unknown, random: Random) {
     case 'checkOutput':
       return randomCheck(random);
     case 'prepareTool':
-      return randomPreparation(random);
+      return randomPreparation(input as PrepareToolInput, random);
     default:
       return randomExecution(random);
   }
@@ -260,16 +274,28 @@ function randomCall(random: Random): CallModelOutput {
   };
 }
 
-function randomPreparation(random: Random): PrepareToolOutput {
+/** Its turns begin without a conversation: of a short one little may be kept, or there would be nothing to shorten. */
+function randomAgent(random: Random): TurnOptions {
+  const compaction = { keepMessages: random.whole(1, 2), contextWindow: random.whole(20, 60) };
+  return { ...randomOptions(random), compaction: random.chance(0.3) ? false : compaction };
+}
+
+/** How likely a call is for an agent, by how many are around it: turns inside of turns would go on for ever. */
+const agentsAt: readonly number[] = [0.4, 0.4, 0.2, 0.1];
+
+function randomPreparation({ depth }: PrepareToolInput, random: Random): PrepareToolOutput {
   const kind = random.whole(0, 9);
   if (kind < 2) return { type: 'refused', outcome: failedOutcome('There is no such tool.') };
   if (kind === 2) return { type: 'refused', outcome: deniedOutcome, reports: [reportOf('tool', 'denied')] };
+  const isForAgent = random.chance(agentsAt[depth] ?? 0);
   return {
     type: 'ready',
     sequential: random.chance(0.3),
     ...(kind === 3 && { input: { rewritten: true }, reports: [reportOf('tool', 'rewritten')] }),
     ...(random.chance(0.25) && { approval: random.chance(0.5) ? { timeoutMs: random.whole(100, 2_000) } : {} }),
-    ...(random.chance(0.2) && { isClientSide: true as const }),
+    ...(isForAgent
+      ? { agent: { name: 'other', prompt: 'Do it.', options: randomAgent(random) } }
+      : random.chance(0.2) && { isClientSide: true as const }),
   };
 }
 

@@ -1,8 +1,10 @@
-import { isEphemeral } from '../events.ts';
+import type { AnyActorRef } from 'xstate';
+import { isEphemeral, type Payload } from '../events.ts';
 import { Host, type HostOptions, type Row, refold, type SessionLogic } from '../host.ts';
 import { sessionMachine } from '../machines/sessionMachine.ts';
 import { Random } from './random.ts';
 import { nextInput, randomInput, randomSession } from './randomInputs.ts';
+import { machineSnapshot } from './snapshots.ts';
 
 export interface RefoldFuzzOptions {
   /** Random sessions to try. @default 1_000 */
@@ -31,6 +33,8 @@ export interface RefoldReport {
   readonly comparisons: number;
   /** Turns that came to their end. */
   readonly turns: number;
+  /** Turns of sub-agents that began, those inside of others included. */
+  readonly agentTurns: number;
   /** The first one found, if any. */
   readonly breach: Breach | undefined;
 }
@@ -48,12 +52,13 @@ export interface RefoldReport {
  */
 export async function refoldFuzz(options: RefoldFuzzOptions = {}): Promise<RefoldReport> {
   const { runs = 1_000, inputs = 40, seed = 1, machine = sessionMachine } = options;
-  const total = { inputs: 0, comparisons: 0, turns: 0 };
+  const total = { inputs: 0, comparisons: 0, turns: 0, agentTurns: 0 };
   for (let run = 0; run < runs; run += 1) {
     const result = await fuzzOne(machine, seed + run, inputs);
     total.inputs += result.inputs;
     total.comparisons += result.comparisons;
     total.turns += result.turns;
+    total.agentTurns += result.agentTurns;
     if (result.breach !== undefined) {
       return { runs: run + 1, ...total, breach: { run, seed: seed + run, ...result.breach } };
     }
@@ -65,6 +70,7 @@ interface OneRun {
   inputs: number;
   comparisons: number;
   turns: number;
+  agentTurns: number;
   breach?: Pick<Breach, 'rows' | 'what'>;
 }
 
@@ -75,7 +81,7 @@ async function fuzzOne(machine: SessionLogic, seed: number, count: number): Prom
   const host = new Host(options);
   host.onRow = (row) => rows.push(row);
   const ids = new Set<string>();
-  const result: OneRun = { inputs: 0, comparisons: 0, turns: 0 };
+  const result: OneRun = { inputs: 0, comparisons: 0, turns: 0, agentTurns: 0 };
   const limit = count + 2_000;
   let at = 1_000_000;
   try {
@@ -92,18 +98,25 @@ async function fuzzOne(machine: SessionLogic, seed: number, count: number): Prom
         ids.add(id);
       }
       host.takeArmed();
-      if (!random.chance(0.15)) continue;
+      if (!random.chance(index < count ? 0.15 : 0.05)) continue;
       result.comparisons += 1;
       const what = compare(host, options, [...rows, ...host.unrecorded()]);
       if (what !== undefined) return broken(result, rows, what);
     }
     result.turns = host.outputs.size;
+    result.agentTurns = host.events.filter(beginsAgentTurn).length;
     result.comparisons += 1;
     const what = compare(host, options, [...rows, ...host.unrecorded()]) ?? unfinished(host);
     return what === undefined ? result : broken(result, rows, what);
   } finally {
     host.stop();
   }
+}
+
+/** Whoever calls an agent tells of its turn, and so of those inside of it. */
+function beginsAgentTurn(event: Payload): boolean {
+  if (event.type !== 'agent.event') return false;
+  return event.event.type === 'turn.started' || beginsAgentTurn(event.event);
 }
 
 function broken(result: OneRun, rows: readonly Row[], what: string): OneRun {
@@ -128,24 +141,26 @@ function compare(host: Host, options: HostOptions, rows: readonly Row[]): string
 type Fingerprint = { readonly [part: string]: unknown };
 
 function fingerprint(host: Host): Fingerprint {
-  const session = host.actor.getSnapshot();
-  const turn = host.turn?.getSnapshot();
-  const tools = Object.entries(turn?.children ?? {}).flatMap(([id, child]) => {
-    const snapshot: object | undefined = child?.getSnapshot();
-    if (snapshot === undefined || !('value' in snapshot)) return [];
-    return [[id, snapshot.value, 'context' in snapshot && snapshot.context]];
-  });
+  const { value, context } = host.actor.getSnapshot();
   return {
-    'session state': session.value,
-    'session context': session.context,
-    'turn state': turn?.value,
-    'turn context': turn?.context,
-    'tool calls': tools,
+    'session state': value,
+    'session context': context,
+    ...Object.fromEntries(machinesIn(host.actor)),
     effects: [...host.effects.values()].map(({ id, kind, input }) => [id, kind, input]),
     timers: [...host.timers.values()].map(({ id, dueAt }) => [id, dueAt]),
     // counts of ephemeral events are those of the live session only
     events: host.events.filter((event) => !isEphemeral(event)),
   };
+}
+
+/** All machines inside of another, at any depth: turns, tool calls, compactions, turns of sub-agents. */
+function machinesIn(actor: AnyActorRef, path = ''): readonly (readonly [string, unknown])[] {
+  const children: Readonly<Record<string, AnyActorRef | undefined>> = machineSnapshot(actor)?.children ?? {};
+  return Object.entries(children).flatMap(([id, child]) => {
+    const snapshot = child && machineSnapshot(child);
+    if (child === undefined || snapshot === undefined) return [];
+    return [[`${path}${id}`, [snapshot.value, snapshot.context]], ...machinesIn(child, `${path}${id} / `)];
+  });
 }
 
 function firstDifference(played: Fingerprint, rebuilt: Fingerprint): string | undefined {

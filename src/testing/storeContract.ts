@@ -103,7 +103,7 @@ export function storeContract(name: string, subject: StoreSubject, runner: TestR
           ...stateOf(0),
           cost: 0.25,
           approvedTools: ['erase'],
-          compaction: { maskedBefore: 2, from: 2, summary: user('They talked.'), unproven: 1 },
+          compaction: { maskedBefore: 2, from: 2, summary: user('They talked.') },
           measured: { tokens: 120, length: 3 },
           later: { than: ['now'] },
         };

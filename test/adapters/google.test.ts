@@ -332,12 +332,30 @@ describe('a request to Gemini', () => {
       additionalProperties: false,
     };
     const tools = [{ name: 'weather', description: 'Current weather', inputSchema: schema }];
-    const { sent } = await ask(fine, request('Hi', { tools, toolChoice: { tool: 'weather' }, outputSchema: schema }));
+    const asked = request('Hi', { tools, toolChoice: { tool: 'weather' }, outputSchema: schema });
+    const { sent } = await ask(fine, asked, {}, 'gemini-3-pro');
     expect(sent.tools).toEqual([
       { functionDeclarations: [{ name: 'weather', description: 'Current weather', parametersJsonSchema: schema }] },
     ]);
     expect(sent.toolConfig).toEqual({ functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['weather'] } });
     expect(sent.generationConfig).toEqual({ responseMimeType: 'application/json', responseJsonSchema: schema });
+  });
+
+  test('asks models before Gemini 3 for the form in words where there are tools, which they take no schema beside', async () => {
+    const schema = { type: 'object', properties: { city: { type: 'string' } } };
+    const tools = [{ name: 'weather', inputSchema: { type: 'object' } }];
+    const old = 'gemini-2.5-flash';
+    const { sent } = await ask(
+      fine,
+      request('Hi', { tools, outputSchema: schema, instructions: 'Be brief.' }),
+      {},
+      old,
+    );
+    expect(sent.generationConfig ?? {}).not.toHaveProperty('responseJsonSchema');
+    expect(JSON.stringify(sent.systemInstruction)).toMatch(/Be brief\..*JSON Schema.*city/);
+    const { sent: alone } = await ask(fine, request('Hi', { outputSchema: schema }), {}, old);
+    expect(alone.generationConfig).toEqual({ responseMimeType: 'application/json', responseJsonSchema: schema });
+    expect(alone).not.toHaveProperty('systemInstruction');
   });
 
   test('has the settings, and the own options of the user last, at any depth', async () => {

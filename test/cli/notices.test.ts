@@ -33,8 +33,14 @@ describe('a line about how the turn goes', () => {
     [
       { type: 'compaction.failed', reason: 'manual', ...tokens, removed: 1, failure },
       'warning',
-      'No summary could be made (rate_limit): Slow down. The oldest messages are left out without one: about 12000 → 3000 tokens, 1 message left out.',
+      'There is no summary (rate_limit): Slow down. The oldest messages are left out without one: about 12000 → 3000 tokens, 1 message left out.',
     ],
+    [
+      { type: 'compaction.failed', reason: 'manual', tokensBefore: 90, tokensAfter: 90, removed: 0, failure },
+      'warning',
+      'There is no summary (rate_limit): Slow down. The conversation stays as it is.',
+    ],
+    [{ type: 'compaction.cancelled', reason: 'manual' }, 'quiet', 'Not compacted: the conversation is as it was.'],
     [
       { type: 'guardrail.triggered', stage: 'input', name: 'no_keys', action: 'rewritten', reason: 'a key' },
       'warning',

@@ -76,6 +76,7 @@ describe('turnchart paths', { timeout: 30_000 }, () => {
       tools: 1,
       toolAttempts: 1,
       toolErrors: 2,
+      totalToolErrors: 9,
       parallelTools: 4,
       retries: 0,
       turns: 1,

@@ -198,7 +198,7 @@ describe('turnchart replay', () => {
     await record(createAgent({ name: 'test', model: scriptedModel([script, 'Done.']), tools: [ask, pay] }), approve);
     const { code, stdout, stderr } = await play();
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Done.\n' });
-    const lines = stderr.split('\n').filter((line) => /^ *(?:helper )?[→?✓✗]|approved|compared/.test(line));
+    const lines = stderr.split('\n').filter((line) => /^ *(?:helper )?[→?✓✗]|approved|the same way/.test(line));
     expect(lines.filter((line) => line.startsWith('  helper'))).toEqual([
       '  helper → pay {}',
       '  helper ? pay waits for approval: without any input',
@@ -211,7 +211,7 @@ describe('turnchart replay', () => {
       '? pay waits for approval: without any input',
       '✗ pay denied: Not today.',
       '✓ ask: It is paid.',
-      'It has sub-agents, whose machines are not in a recording: nothing is compared.',
+      'The machines go the same way today: every effect and every event is as it was.',
     ]);
   });
 
@@ -271,6 +271,34 @@ describe('the command line', { timeout: 30_000 }, () => {
     const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: ran.stdout });
     expect(stderr).toContain('> what is 6*7?');
+  });
+
+  it('needs nothing but the recording of a run with agents inside of agents', async () => {
+    const note = { name: 'note', approval: true, input: z.object({}), execute: () => 'noted' } as const;
+    const call = { calls: [{ name: 'ask', input: { prompt: 'Go on' } }] };
+    type Asked = Parameters<typeof agentTool>[0]['agent'];
+    const pass = (agent: Asked) => agentTool({ name: 'ask', description: 'Asks', agent });
+    let agent: Asked = createAgent({
+      name: 'innermost',
+      model: scriptedModel([{ calls: [{ name: 'note', id: 'n' }] }, '{"found": true}']),
+      tools: [note],
+      output: { jsonSchema: { type: 'object' } },
+    });
+    for (const name of ['third', 'second', 'first']) {
+      // a limit that is not the default is part of the way that it goes
+      const limits = { maxDurationMs: 60_000 };
+      agent = createAgent({ name, model: scriptedModel([call, 'Passed on.']), tools: [pass(agent)], limits });
+    }
+    const outer = createAgent({ name: 'test', model: scriptedModel([call, 'Done.']), tools: [pass(agent)] });
+    await record(outer, (session) =>
+      session.on('agent.event', () => {
+        if (session.snapshot.turn?.state === 'awaitingAnswers') session.approve('n');
+      }),
+    );
+    const { code, stdout, stderr } = await turnchart(['replay', file, '--speed', 'max']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Done.\n' });
+    expect(stderr).toContain('  innermost ✓ note: noted');
+    expect(stderr).toMatch(/The machines go the same way today: every effect and every event is as it was\.\n$/);
   });
 
   it('records a run with its sub-agent, which goes the same way again', async () => {

@@ -59,6 +59,7 @@ const eventTypes = Object.keys({
   'compaction.started': true,
   'compaction.completed': true,
   'compaction.failed': true,
+  'compaction.cancelled': true,
   'turn.paused': true,
   'turn.resumed': true,
   'turn.completed': true,
@@ -335,10 +336,10 @@ async function eventsOfPeople(): Promise<readonly TurnEvent[]> {
   return events;
 }
 
-/** Turns of a conversation that is too long, with a summary and without. */
+/** Turns of a conversation that is too long, with a summary, without, and with one that nobody waits for. */
 async function eventsOfLongTalks(): Promise<readonly TurnEvent[]> {
   const events: TurnEvent[] = [];
-  const model = scriptedModel(['One.', 'Two.', 'A summary.', 'Three.']);
+  const model = scriptedModel(['One. '.repeat(50), 'Two. '.repeat(50), 'A summary.', 'Three.']);
   const session = createAgent({ model, compaction: { keepMessages: 1 } }).session();
   session.on('*', (event) => events.push(event));
   for (const message of ['First.', 'Second.']) await session.send(message).outcome;
@@ -347,6 +348,8 @@ async function eventsOfLongTalks(): Promise<readonly TurnEvent[]> {
   // here the script ends: there is no summary
   session.compact();
   await session.send('Fourth.').outcome;
+  session.compact();
+  session.cancel();
   await session.close();
   return events;
 }

@@ -8,12 +8,12 @@ import {
   defaultCompaction,
   estimateTokens,
   isMaskingEnough,
+  isShorter,
   isTooLong,
   keptFrom,
   maskOutputs,
   removed,
   summarize,
-  wasInVain,
 } from '../../src/machines/compaction.ts';
 import { append, createHistory, type History, measure, messagesOf } from '../../src/machines/history.ts';
 import { messagesForModel } from '../../src/machines/modelView.ts';
@@ -33,7 +33,7 @@ const failureNote: Message = {
 };
 
 function compacted(change: Partial<Compaction>): { readonly compaction: Compaction } {
-  return { compaction: { maskedBefore: 0, from: 0, unproven: 0, ...change } };
+  return { compaction: { maskedBefore: 0, from: 0, ...change } };
 }
 
 describe('the size of the next request', () => {
@@ -135,16 +135,15 @@ describe('whether a conversation can be shortened', () => {
     ],
     ['with nothing since the last time', createHistory(toolTalk(6, 400), compacted({ from: 3 })), false],
     ['with nothing but failure notes that could go', createHistory([...talkOf(1), failureNote, ...talkOf(10)]), false],
-    ['after one compaction in vain', createHistory(talkOf(12), compacted({ unproven: 1 })), true],
-    ['after two', createHistory(talkOf(12), compacted({ unproven: 2 })), false],
   ])('%s', (_, history, can) => {
     expect(canCompact(history, policy())).toBe(can);
   });
 
-  it('is open again once a model has answered', () => {
-    const history = createHistory(talkOf(12), compacted({ unproven: 2 }));
-    expect(wasInVain(history)).toBe(true);
-    expect(wasInVain(measure(history, 0))).toBe(false);
+  it('is seen by what a model is shown, whatever was measured', () => {
+    const history = measure(createHistory(talkOf(12)), 1);
+    expect(isShorter(summarize(history, 4, 'So.', 's'), history)).toBe(true);
+    expect(isShorter(summarize(history, 2, 'So it was. '.repeat(10), 's'), history)).toBe(false);
+    expect(isShorter(history, history)).toBe(false);
   });
 });
 

@@ -94,23 +94,21 @@ describe('a history', () => {
 
 describe('a history that goes on elsewhere', () => {
   it('is made of its messages and its state', () => {
-    const compaction = { maskedBefore: 0, from: 0, unproven: 1 };
+    const compaction = { maskedBefore: 0, from: 0 };
     const history = { ...createHistory([message('a')]), compaction, measured: { tokens: 7, length: 1 } };
     const again = createHistory(messagesOf(history), historyState(history));
     expect(again).toEqual(history);
   });
 
   it('takes nothing else of an object that has more', () => {
-    const state = { compaction: { maskedBefore: 0, from: 0, unproven: 1 }, usage: 1 };
+    const state = { compaction: { maskedBefore: 0, from: 0 }, usage: 1 };
     expect(createHistory([], state)).toEqual({ log: [], length: 0, compaction: state.compaction });
   });
 });
 
 describe('a measured history', () => {
-  it('knows its size, and that what was shortened fits', () => {
-    const compaction = { maskedBefore: 0, from: 0, unproven: 2 };
-    const history = measure(createHistory([message('a')], { compaction }), 12);
-    expect(history).toMatchObject({ measured: { tokens: 12, length: 1 }, compaction: { unproven: 0 } });
+  it('knows its size', () => {
+    expect(measure(createHistory([message('a')]), 12)).toMatchObject({ measured: { tokens: 12, length: 1 } });
   });
 
   it('keeps the measure before, where a model does not say', () => {
@@ -129,7 +127,7 @@ describe('a history without its latest messages', () => {
   });
 
   it('knows nothing beyond its end', () => {
-    const state = { compaction: { maskedBefore: 1, from: 2, unproven: 0 }, measured: { tokens: 9, length: 3 } };
+    const state = { compaction: { maskedBefore: 1, from: 2 }, measured: { tokens: 9, length: 3 } };
     const history = createHistory([message('a'), message('b'), message('c')], state);
     expect(withoutLast(history, 2)).toMatchObject({ length: 1, compaction: { from: 1 }, measured: { length: 1 } });
     expect(withoutLast(history, 1)).toMatchObject({ length: 2, compaction: { from: 2 }, measured: { length: 2 } });

@@ -25,7 +25,7 @@ describe('what a model is shown', () => {
   });
 
   it('has none of them after a compaction either', () => {
-    const compaction = { maskedBefore: 1, from: 1, summary, unproven: 0 };
+    const compaction = { maskedBefore: 1, from: 1, summary };
     const history = createHistory([message('a'), failureNote, message('b'), empty, cancelNote], { compaction });
     expect(idsOf(messagesForModel(history))).toEqual(['a', 'sum', 'b', 'stopped']);
   });
@@ -39,7 +39,7 @@ describe('what a model is shown', () => {
   it('has the summary in the place of what is left out, after system messages and the first user message', () => {
     const system: Message = { role: 'system', id: 'sys', content: 'Be brief.' };
     const messages = [answer('hello'), message('first'), answer('x'), system, message('y'), answer('kept')];
-    const compaction = { maskedBefore: 5, from: 5, summary, unproven: 0 };
+    const compaction = { maskedBefore: 5, from: 5, summary };
     expect(idsOf(messagesForModel(createHistory(messages, { compaction })))).toEqual(['first', 'sys', 'sum', 'kept']);
     const all = { ...compaction, from: 6 };
     expect(idsOf(messagesForModel(createHistory(messages, { compaction: all })))).toEqual(['first', 'sys', 'sum']);
@@ -49,7 +49,7 @@ describe('what a model is shown', () => {
 describe('old outputs of tools', () => {
   function shown(output: ToolOutput, maskedBefore = 1): ToolOutput | undefined {
     const result = { type: 'tool-result' as const, toolCallId: 'c', toolName: 'read', output };
-    const compaction = { maskedBefore, from: 0, unproven: 0 };
+    const compaction = { maskedBefore, from: 0 };
     const history = createHistory([{ role: 'tool', id: 'r', content: [result] }], { compaction });
     const [first] = messagesForModel(history);
     return first?.role === 'tool' ? first.content[0]?.output : undefined;

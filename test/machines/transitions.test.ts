@@ -63,17 +63,26 @@ function play(taken: Set<string>): void {
   }
 }
 
-/** What random sessions seldom meet: somebody steers again while a conversation is shortened. */
-function steerWhileCompacting(taken: Set<string>): void {
+/** What random sessions seldom meet: somebody steers while a conversation is shortened, or stops that. */
+function stopCompacting(taken: Set<string>): void {
   const history = [userMessage('Long ago', 'm0'), userMessage('And then', 'm1'), userMessage('And now', 'm2')];
   const input = { sessionId: 's', history, turn: { compaction: { keepMessages: 1 } } };
   const host = new Host({ machine: sessionMachine, agent: 'a', input, inspect: watch(taken) });
-  host.apply({ type: 'command', command: { type: 'session.compact', id: 'c' } }, 1);
+  const compact = () => host.apply({ type: 'command', command: { type: 'session.compact', id: 'c' } }, 1);
+  const cancel = (turnId = {}) => host.apply({ type: 'command', command: { type: 'session.cancel', ...turnId } }, 3);
+  compact();
+  cancel();
+  expect(host.actor.getSnapshot().value).toBe('idle');
+  compact();
   for (const turnId of ['t1', 't2']) {
     const message = { ...userMessage('Faster', turnId), cause: 'steering' as const };
     host.apply({ type: 'command', command: { type: 'session.steer', turnId, message } }, 2);
   }
   expect(host.actor.getSnapshot().context).toMatchObject({ queue: [{ turnId: 't1' }], steering: [{ turnId: 't2' }] });
+  cancel({ turnId: 't1' });
+  expect(host.actor.getSnapshot().value).toBe('compacting');
+  cancel();
+  expect(host.actor.getSnapshot().value).toEqual({ inTurn: 'following' });
   host.stop();
 }
 
@@ -93,7 +102,7 @@ async function embed(taken: Set<string>, input: TurnMachineInput): Promise<void>
 
 /** Turns inside of a turn: one that asks and answers, one that fails, and one that nobody has provided. */
 function delegate(taken: Set<string>): void {
-  const parts = { name: 'helper', turn: turnMachine, input: {} } as unknown as SubAgentParts;
+  const parts = { name: 'helper', turn: turnMachine, options: {} } as unknown as SubAgentParts;
   const agentTurn = delegation(
     new Map([
       ['a', parts],
@@ -120,7 +129,7 @@ function delegate(taken: Set<string>): void {
     finishReason: { unified: 'stop' },
     usage,
   });
-  const isForAgent = { type: 'ready', sequential: false, agent: { name: 'helper', prompt: 'Do it.' } };
+  const isForAgent = { type: 'ready', sequential: false, agent: { name: 'helper', prompt: 'Do it.', options: {} } };
   const failure = createFailure({ type: 'auth', message: 'No.' });
 
   port.settle('callModel', asksFor('a', 'b', 'c'));
@@ -140,7 +149,7 @@ describe('the transitions of our machines', () => {
   const taken = new Set<string>();
   beforeAll(async () => {
     play(taken);
-    steerWhileCompacting(taken);
+    stopCompacting(taken);
     delegate(taken);
     await embed(taken, { sessionId: 's' });
     const history = [userMessage('Long ago', 'm0'), userMessage('And then', 'm00')];

@@ -14,21 +14,19 @@ export const equivalent: Readonly<Record<string, string>> = {
     'canRunAgain holds only for outputs of type `failed`, and isDone, the next one, only for those of type `settled`.',
   'toolCall.preparing on prepareTool is done if isReady: is tried after the next':
     'isReady holds only for outputs of type `ready`, and isDenied, the next one, only for those of type `refused`.',
-  'toolCall.preparing on prepareTool is done if isReady: reportGuards comes after keepReady':
-    'What is sent is made of the event alone, and keepReady reads nothing of the turn.',
   'toolCall.preparing on prepareTool is done if isReady: keepReady comes after reportPrepared':
     'What is sent is made of the event and the place of the call, which keepReady does not change.',
-  'toolCall.preparing on prepareTool is done if isDenied: reportGuards comes after keepRefusal':
-    'What is sent is made of the event alone, and keepRefusal reads nothing of the turn.',
-  'toolCall.preparing on prepareTool is done: reportGuards comes after keepRefusal':
-    'What is sent is made of the event alone, and keepRefusal reads nothing of the turn.',
   'compaction.masking on always if isMaskingEnough: is tried after the next':
     'It leads to the same state, with the same action, as isNothingRemoved does.',
   'compaction.masking on always if isMaskingEnough: leads to compaction.trimmed':
     'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
   'compaction.masking on always if isNothingRemoved: leads to compaction.trimmed':
     'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
-  'compaction.summarizing on summarize is done if hasSummary: leads to compaction.trimmed':
+  'compaction.masking on always if isNothingRemoved: maskOutputs is gone':
+    'Where nothing can be removed, there is no output of a tool either that could be masked.',
+  'compaction.summarizing on summarize is done if isForced: leads to compaction.unchanged':
+    'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
+  'compaction.summarizing on summarize is done if isSummaryShorter: leads to compaction.trimmed':
     'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',
   'compaction.summarizing on summarize is done: leads to compaction.done':
     'Nobody sees which final state it is: what a compaction has come to is its output, and that is made of its context.',

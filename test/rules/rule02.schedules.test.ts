@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   type Admission,
   type AgentError,
+  agentTool,
   createAgent,
   defineTool,
   type GuardedCall,
@@ -11,12 +12,15 @@ import {
   type Model,
   type ModelPart,
   Retry,
+  type ToolCallSnapshot,
   type Turn,
   type TurnEvent,
+  type TurnSnapshot,
 } from 'turnchart';
 import { SimulatedClock, transcriptProblems } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { Payload } from '../../src/events.ts';
 
 /** Something under way that the schedule decides about. */
 interface Open {
@@ -52,6 +56,8 @@ interface Rules {
   readonly isGuarded: boolean;
   readonly isPrepared: boolean;
   readonly isChecked: boolean;
+  /** Tokens that fit into a request; conversations are shortened where it is said. */
+  readonly contextWindow?: number;
 }
 
 /** What guardrails do not let through. */
@@ -64,9 +70,9 @@ const guard = (text: string) =>
       : ({ action: 'allow' } as const);
 
 function guardCall({ input }: GuardedCall): GuardrailDecision<Json> {
-  const { n } = input as { readonly n: number };
+  const { n, ...others } = input as { readonly n: number };
   if (n > 70) return { action: 'deny', reason: 'It is not allowed.' };
-  return n > 40 ? { action: 'rewrite', value: { n: 40 } } : { action: 'allow' };
+  return n > 40 ? { action: 'rewrite', value: { ...others, n: 40 } } : { action: 'allow' };
 }
 
 /** An agent whose model and tools do nothing until the schedule says so. */
@@ -83,14 +89,17 @@ class World {
 
   readonly isGuarded: boolean;
 
-  constructor({ maxAttempts, retries, timeoutMs, isGuarded, isPrepared, isChecked, ...limits }: Rules) {
+  constructor(rules: Rules) {
+    const { maxAttempts, retries, timeoutMs, isGuarded, isPrepared, isChecked, contextWindow, ...limits } = rules;
     this.isGuarded = isGuarded;
     const world = this;
     const model: Model = {
       provider: 'scheduled',
       modelId: 'schedule',
+      ...(contextWindow !== undefined && { contextWindow }),
       async *stream(request, { signal }) {
-        world.problems.push(...transcriptProblems(request.messages));
+        // what goes is no conversation by itself
+        if (request.purpose === 'turn') world.problems.push(...transcriptProblems(request.messages));
         if (isGuarded && JSON.stringify(request.messages).includes(forbidden)) world.problems.push('It was forbidden.');
         const queue: (ModelPart | undefined | Error)[] = [];
         let wake = () => {};
@@ -123,22 +132,19 @@ class World {
           progress: (text) => run.progress(text),
         });
       });
-    this.agent = createAgent({
+    const common = {
       model,
-      clock: this.clock,
       limits,
       retries,
       pricing: () => 1,
       approval: { ...(timeoutMs !== undefined && { timeoutMs }) },
+      compaction: contextWindow !== undefined && { keepMessages: 1 + (contextWindow % 3) },
       ...(isGuarded && {
         guardrails: {
           input: [guard],
           output: [async (text: string) => guard(text)],
           tool: [guardCall],
         },
-      }),
-      ...(isPrepared && {
-        prepareStep: async ({ step }) => (step % 2 === 0 ? { tools: ['parallel', 'asked', 'client'] } : undefined),
       }),
       ...(isChecked && {
         validateOutput: async (text: string) => {
@@ -147,14 +153,31 @@ class World {
         },
       }),
       modelRetry: { maxAttempts, initialDelayMs: 100, jitter: 0 },
+    };
+    const tools = [
+      defineTool({ name: 'parallel', input, execute }),
+      defineTool({ name: 'sequential', input, sequential: true, execute }),
+      defineTool({ name: 'again', input, retry: { maxAttempts: 2, initialDelayMs: 50 }, timeoutMs: 400, execute }),
+      defineTool({ name: 'asked', input, approval: true, execute }),
+      defineTool({ name: 'askedAlone', input, approval: async ({ n }) => n !== 2, sequential: true, execute }),
+      defineTool({ name: 'client', input }),
+      defineTool({ name: 'clientAsked', input, approval: true }),
+    ];
+    // an agent that calls an agent, which calls another one
+    const deepest = createAgent({ ...common, name: 'deepest', tools });
+    const inner = [...tools, agentTool({ name: 'agent', description: 'The deepest', agent: deepest })];
+    const helper = createAgent({ ...common, name: 'helper', tools: inner });
+    this.agent = createAgent({
+      ...common,
+      clock: this.clock,
+      ...(isPrepared && {
+        prepareStep: async ({ step }) =>
+          step % 2 === 0 ? { tools: ['parallel', 'asked', 'client', 'agent'] } : undefined,
+      }),
       tools: [
-        defineTool({ name: 'parallel', input, execute }),
-        defineTool({ name: 'sequential', input, sequential: true, execute }),
-        defineTool({ name: 'again', input, retry: { maxAttempts: 2, initialDelayMs: 50 }, timeoutMs: 400, execute }),
-        defineTool({ name: 'asked', input, approval: true, execute }),
-        defineTool({ name: 'askedAlone', input, approval: async ({ n }) => n !== 2, sequential: true, execute }),
-        defineTool({ name: 'client', input }),
-        defineTool({ name: 'clientAsked', input, approval: true }),
+        ...tools,
+        agentTool({ name: 'agent', description: 'Helps', agent: helper }),
+        agentTool({ name: 'agentAsked', description: 'Helps if it may', agent: helper, approval: true }),
       ],
     });
     this.session = this.agent.session();
@@ -171,8 +194,10 @@ class World {
 
   /** Calls that wait for somebody, in that state. */
   waiting(state: 'awaitingApproval' | 'awaitingResult'): readonly string[] {
-    const { tools = [] } = this.session.snapshot.turn ?? {};
-    return tools.filter((call) => call.state === state).map(({ toolCallId }) => toolCallId);
+    const { turn } = this.session.snapshot;
+    return (turn === undefined ? [] : callsIn(turn))
+      .filter((call) => call.state === state)
+      .map(({ toolCallId }) => toolCallId);
   }
 
   finish(call: OpenCall, last: ModelPart | undefined | Error): void {
@@ -180,6 +205,11 @@ class World {
     if (last instanceof Error) call.break(last);
     else call.push(last);
   }
+}
+
+/** The calls of a turn, and of the turns of sub-agents inside of it. */
+function callsIn({ tools }: TurnSnapshot): readonly ToolCallSnapshot[] {
+  return tools.flatMap((call) => [call, ...(call.agent === undefined ? [] : callsIn(call.agent))]);
 }
 
 /** What is said: mostly harmless. */
@@ -203,6 +233,11 @@ const failure = (retryable: boolean, retryAfterMs?: number): ModelPart => ({
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   },
 });
+
+const overflow: ModelPart = {
+  type: 'error',
+  failure: { type: 'context_overflow', code: 'planned', message: 'As planned.', retryable: false },
+};
 
 /** What a schedule is made of. Each takes a number, so that a schedule is plain data that can be made smaller. */
 const moves: Record<string, (world: World, n: number) => void | Promise<void>> = {
@@ -230,8 +265,14 @@ const moves: Record<string, (world: World, n: number) => void | Promise<void>> =
       // ids that come twice, names that do not exist and inputs that cannot be read are part of life
       toolCallId: `call-${n % 5}`,
       toolName: toolNames[n % toolNames.length] ?? 'parallel',
-      rawInput: ['{"n":1}', '{"n":2}', '{"n":"x"}', '{"n":', `{"n":${n}}`][(n >> 3) % 5] ?? '{}',
+      rawInput:
+        ['{"n":1,"prompt":"Help."}', '{"n":2,"prompt":"Help."}', '{"n":"x"}', '{"n":', `{"n":${n},"prompt":"${n}"}`][
+          (n >> 3) % 5
+        ] ?? '{}',
     }),
+  ask: (world, n) => askFor(world, n, toolNames[n % toolNames.length] ?? 'parallel'),
+  delegate: (world, n) => askFor(world, n, n % 4 === 0 ? 'agentAsked' : 'agent'),
+  repeat: (world, n) => askFor(world, n, 'parallel', 4),
   // asked for or not
   approve: (world, n) => answer(world, n, 'awaitingApproval', (id) => world.session.approve(id)),
   approveForGood: (world, n) =>
@@ -241,11 +282,13 @@ const moves: Record<string, (world: World, n: number) => void | Promise<void>> =
     answer(world, n, 'awaitingResult', (id) => world.session.resolveTool(id, n, { isError: n % 4 === 0 })),
   extend: (world, n) => void world.session.extend(1 + (n % 2)),
   resume: (world) => void world.session.resume(),
+  compact: (world) => void world.session.compact(),
   answer: (world, n) => end(world, n, finish()),
   answerOtherwise: (world, n) =>
     end(world, n, finish((['length', 'pause', 'content-filter', 'tool-calls'] as const)[n % 4])),
   fail: (world, n) => end(world, n, failure(true, n % 3 === 0 ? 250 : undefined)),
   failForGood: (world, n) => end(world, n, failure(false)),
+  overflow: (world, n) => end(world, n, overflow),
   breakOff: (world, n) => end(world, n, undefined),
   throwUp: (world, n) => end(world, n, new Error('planned')),
   resolve: (world, n) => settle(world, n, (tool) => tool.resolve(`result ${n}`)),
@@ -268,7 +311,20 @@ const toolNames = [
   'clientAsked',
   'parallel',
   'nobody',
+  'agent',
+  'agentAsked',
 ];
+
+/** The model says nothing but that it wants this tool, so often. */
+async function askFor(world: World, n: number, toolName: string, times = 1): Promise<void> {
+  const call = pick(world.openCalls(), n);
+  const rawInput = JSON.stringify({ n: n % 3 === 0 ? n : 1, prompt: n % 2 === 0 ? 'A rough prompt.' : 'Help.' });
+  for (let count = 0; count < times; count += 1) {
+    call?.push({ type: 'tool-call', toolCallId: `call-${(n + count) % 5}`, toolName, rawInput });
+  }
+  end(world, n, finish('tool-calls'));
+  await settled();
+}
 
 /** Answers for one of the calls that wait, or for one that does not. */
 function answer(
@@ -360,6 +416,14 @@ async function check(world: World): Promise<void> {
     expect(own.filter(({ type }) => settlings.includes(type))).toHaveLength(called);
   }
 
+  for (const own of turnsOfAgents(events).values()) {
+    expect(own[0]?.type).toBe('turn.started');
+    const ends = own.filter(isEnd).length;
+    // of one that is stopped with the turn around it, nothing more is heard
+    expect(ends).toBeLessThanOrEqual(1);
+    if (ends === 1) expect(own.at(-1)).toSatisfy(isEnd);
+  }
+
   for (const work of [...world.calls, ...world.tools]) expect(work.isOver || work.signal.aborted).toBe(true);
   expect(world.clock.pending).toBe(0);
 
@@ -374,10 +438,47 @@ async function check(world: World): Promise<void> {
   }
 }
 
+function isEnd({ type }: Payload): boolean {
+  return type === 'turn.completed' || type === 'turn.failed' || type === 'turn.cancelled';
+}
+
+/** What turns of sub-agents have said, by the turn. */
+function turnsOfAgents(events: readonly Payload[]): ReadonlyMap<string, readonly Payload[]> {
+  const turns = new Map<string, Payload[]>();
+  const listen = (event: Payload) => {
+    if (event.type !== 'agent.event') return;
+    const { turnId } = event.event;
+    turns.set(turnId, [...(turns.get(turnId) ?? []), event.event]);
+    listen(event.event);
+  };
+  for (const event of events) listen(event);
+  return turns;
+}
+
+/** What an event is called, one of sub-agents by where it came from. */
+function nameOf(event: Payload): string {
+  if (event.type === 'agent.event') return `agent: ${nameOf(event.event)}`;
+  return event.type === 'turn.failed' ? `failed: ${event.failure.type}` : event.type;
+}
+
 describe('2. Under any interleaving of provider results, tool results, timers, cancel, steer and approvals, exactly one terminal event is emitted', () => {
   it('holds for 10,000 random schedules, with gap-free numbers, valid transcripts, aborted signals and no open handles', async () => {
     const names = Object.keys(moves);
-    const move = fc.tuple(fc.constantFrom('send', 'tick', 'call', 'call', 'answer', 'resolve', ...names), fc.nat(99));
+    const move = fc.tuple(
+      fc.constantFrom(
+        'send',
+        'tick',
+        'call',
+        'call',
+        'callAgent',
+        'callAgent',
+        'answer',
+        'answer',
+        'resolve',
+        ...names,
+      ),
+      fc.nat(99),
+    );
     const limits = fc.record(
       {
         maxAttempts: fc.integer({ min: 1, max: 3 }),
@@ -394,6 +495,7 @@ describe('2. Under any interleaving of provider results, tool results, timers, c
         isGuarded: fc.boolean(),
         isPrepared: fc.boolean(),
         isChecked: fc.boolean(),
+        contextWindow: fc.integer({ min: 20, max: 120 }),
       },
       {
         requiredKeys: [
@@ -418,8 +520,7 @@ describe('2. Under any interleaving of provider results, tool results, timers, c
         }
         await rest(world);
         await check(world);
-        for (const event of world.events)
-          reached.add(event.type === 'turn.failed' ? `failed: ${event.failure.type}` : event.type);
+        for (const event of world.events) reached.add(nameOf(event));
         // whatever happened before, the session is as good as new
         const next = world.session.send('And now?');
         await rest(world);
@@ -436,6 +537,20 @@ describe('2. Under any interleaving of provider results, tool results, timers, c
     expected.push('failed: guardrail', 'failed: invalid_output', 'failed: repeated_calls', 'guardrail.triggered');
     expected.push('tool.approvalRequested', 'tool.approvalResolved', 'tool.denied', 'tool.resultRequested');
     expected.push('turn.paused', 'turn.resumed', 'output.rejected', 'message.replaced', 'breaker.tripped');
+    expected.push('compaction.started', 'compaction.completed', 'compaction.failed', 'failed: context_overflow');
+    for (const type of [
+      'turn.completed',
+      'failed: max_steps',
+      'tool.completed',
+      'guardrail.triggered',
+      'turn.paused',
+    ]) {
+      expected.push(`agent: ${type}`);
+    }
+    for (const type of ['approvalRequested', 'approvalResolved', 'resultRequested']) {
+      expected.push(`agent: tool.${type}`);
+    }
+    expected.push('agent: agent: turn.started');
     expect([...reached]).toEqual(expect.arrayContaining(expected));
   }, 600_000);
 });

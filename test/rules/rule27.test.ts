@@ -2,7 +2,8 @@ import { createAgent, defineTool, type ToolRun } from 'turnchart';
 import { type Script, SimulatedClock, scriptedModel, transcriptProblems } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { deferred, endings, ofType, overloaded, record } from './support.ts';
+import { talkOf, windowed } from './compactionSupport.ts';
+import { deferred, endings, ofType, overloaded, record, typesOf } from './support.ts';
 
 /** Answers that come only when a test has long stopped caring: the input is checked asynchronously. */
 const pending = z.object({}).refine(() => new Promise<boolean>(() => {}));
@@ -70,6 +71,23 @@ describe('27. Cancel is accepted in every non-final state, takes effect in the s
     expect(events).toHaveLength(told);
     expect(await turn.outcome).toMatchObject({ status: 'cancelled', reason: 'stop' });
     expect(model.requests).toHaveLength(1);
+  });
+
+  it('takes effect at once in a compaction between turns', async () => {
+    const clock = new SimulatedClock();
+    const { model, summarySignals } = windowed(['Here.'], undefined, () => new Promise<string>(() => {}));
+    const messages = talkOf(30);
+    const session = createAgent({ model, clock }).session({ messages });
+    const events = record(session);
+    session.compact();
+    await clock.advance(0);
+    expect(session.cancel()).toEqual({ accepted: true });
+    expect(typesOf(events)).toEqual(['compaction.started', 'compaction.cancelled', 'session.idle']);
+    expect(session.snapshot).toEqual({ status: 'idle', queued: 0 });
+    expect(summarySignals[0]?.aborted).toBe(true);
+    expect(clock.pending).toBe(0);
+    expect(session.messages).toEqual(messages);
+    expect((await session.send('Go.').result).text).toBe('Here.');
   });
 
   it('is accepted before the turn has started', async () => {

@@ -1,3 +1,4 @@
+import { defineTool } from 'turnchart';
 import { describe, expect, it } from 'vitest';
 import { converse, gate, tool } from './toolSupport.ts';
 
@@ -189,6 +190,24 @@ describe('42. Approval: `approval: true | (input, run) => boolean` parks the cal
     talk.session.approve('call_1');
     expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
     expect(talk.of('tool.started').map(({ toolName }) => toolName)).toEqual(['alone', 'look']);
+  });
+
+  it('does not count it either where the client is asked only afterwards', async () => {
+    const pick = defineTool({ name: 'pick', input: { jsonSchema: { type: 'object' } } });
+    const talk = converse([{ calls: [{ name: 'erase' }, { name: 'pick' }] }, 'Done.'], {
+      tools: [erase, pick],
+      limits: { maxDurationMs: 1_000 },
+    });
+    const turn = talk.session.send('go');
+    await talk.clock.advance(0);
+    expect(talk.of('tool.resultRequested')).toEqual([]);
+    expect(talk.session.snapshot.turn?.state).toBe('awaitingAnswers');
+    await talk.clock.advance(60_000);
+    talk.session.deny('call_1');
+    expect(talk.of('tool.resultRequested')).toHaveLength(1);
+    await talk.clock.advance(60_000);
+    talk.session.resolveTool('call_2', 'picked');
+    expect(await talk.outcomeOf(turn)).toMatchObject({ status: 'completed' });
   });
 
   it('leaves a sequential tool its place: it waits for calls before it that wait for approval', async () => {

@@ -1,5 +1,6 @@
-import { agentTool, createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { agentTool, createAgent, defineTool, type Model, type RecordingEntry, type TurnEvent } from 'turnchart';
 import type { Store } from 'turnchart/durability';
+import { findDivergence, readRecording } from 'turnchart/inspection';
 import { type Script, SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { fragileStore } from '../durability/fragileStore.ts';
@@ -127,6 +128,69 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
     expect(await turn.outcome).toMatchObject({ status: 'completed' });
   });
 
+  describe('is asked for approval once per session where that is said', () => {
+    const note = tool('note', () => 'noted', { approval: true });
+    const notes = (id: string) => ({ calls: [{ name: 'note', id }] });
+    const open = (models: readonly (readonly Script[])[]) => {
+      const clock = new SimulatedClock();
+      const agents = models.map((script) => createAgent({ model: scriptedModel(script), tools: [note] }));
+      return { clock, agents };
+    };
+
+    it('for its own tool of that name, in all its later turns', async () => {
+      const { clock, agents } = open([
+        [notes('a'), 'Noted.', notes('b'), 'Noted again.'],
+        [notes('c'), 'Noted as well.'],
+      ]);
+      const [one, other] = agents.map((agent, index) =>
+        agentTool({ name: `helper${index}`, description: 'Helps', agent }),
+      );
+      if (one === undefined || other === undefined) throw new Error('there are two');
+      const prompt = { input: { prompt: 'Do it.' } };
+      const session = createAgent({
+        model: scriptedModel([
+          { calls: [{ name: 'helper0', ...prompt }] },
+          'One.',
+          { calls: [{ name: 'helper0', ...prompt }] },
+          'Two.',
+          { calls: [{ name: 'helper1', ...prompt }, notes('d').calls[0] ?? { name: 'note' }] },
+        ]),
+        tools: [one, other, note],
+        clock,
+      }).session();
+      const turn = session.send('go');
+      await clock.advance(0);
+      expect(session.approve('a', { remember: 'session' })).toEqual({ accepted: true });
+      expect(await turn.outcome).toMatchObject({ status: 'completed' });
+      // nobody is asked
+      expect((await session.send('again').result).text).toBe('Two.');
+      // neither those of other agents, nor that of the session, are meant
+      session.send('once more');
+      await clock.advance(0);
+      expect(session.approve('c')).toEqual({ accepted: true });
+      expect(session.approve('d')).toEqual({ accepted: true });
+      await session.close();
+    });
+
+    it('inside of other agents too, and where the turn is cancelled before it has ended', async () => {
+      const { clock, agents } = open([[notes('a'), { hangs: true }, notes('b'), 'Noted.']]);
+      const [innermost] = agents;
+      if (innermost === undefined) throw new Error('there is one');
+      const middle = createAgent({
+        model: scriptedModel([ask(), ask(), 'Passed on.']),
+        tools: [research(innermost)],
+      });
+      const model = scriptedModel([ask(), ask(), 'Done.']);
+      const session = createAgent({ model, tools: [research(middle)], clock }).session();
+      session.send('go');
+      await clock.advance(0);
+      expect(session.approve('a', { remember: 'session' })).toEqual({ accepted: true });
+      await clock.advance(0);
+      session.cancel();
+      expect((await session.send('again').result).text).toBe('Done.');
+    });
+  });
+
   it('stops the clocks of all turns around it while people are waited for', async () => {
     const clock = new SimulatedClock();
     const erase = tool('erase', () => 'erased', { approval: true });
@@ -147,6 +211,60 @@ describe('47. A sub-agent (`agentTool({ name, description, agent })`) is a tool 
     expect(session.snapshot.turn).toMatchObject({ state: 'runningTools' });
     await clock.advance(1);
     expect(await turn.outcome).toMatchObject({ status: 'failed', failure: { type: 'timeout' } });
+  });
+
+  it('ends its call, and takes the time that it took, where its machine breaks', async () => {
+    const clock = new SimulatedClock();
+    const sound = research(createAgent({ model: scriptedModel(['never']) }));
+    const broken = {
+      ...sound.agent,
+      turn: {
+        getInitialSnapshot() {
+          throw new Error('It is broken.');
+        },
+      },
+    };
+    const wait = tool('wait', () => new Promise((resolve) => clock.setTimeout(() => resolve('waited'), 500)));
+    const model = scriptedModel([{ calls: [{ name: 'wait' }] }, ask(), 'Then not.']);
+    const session = createAgent({
+      model,
+      tools: [wait, { ...sound, agent: broken } as typeof sound],
+      clock,
+    }).session();
+    const events = record(session);
+    const turn = session.send('go');
+    await clock.advance(500);
+    expect(await turn.outcome).toMatchObject({ status: 'completed' });
+    expect(ofType(events, 'tool.failed')).toMatchObject([{ failure: { message: 'It is broken.' } }]);
+    expect(ofType(events, 'step.finished').map(({ durationMs }) => durationMs)).toEqual([500, 0, 0]);
+    expect(ofType(events, 'turn.completed')).toMatchObject([{ durationMs: 500 }]);
+  });
+
+  it('says in a replay when it began to answer, as it did', async () => {
+    const clock = new SimulatedClock();
+    const slow: Model = {
+      provider: 'slow',
+      modelId: 'slow',
+      async *stream() {
+        yield { type: 'text-delta', text: 'Found' };
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, 1_000));
+        yield { type: 'finish', finishReason: { unified: 'stop' }, usage: { inputTokens: 1, outputTokens: 1 } };
+      },
+    };
+    const model = scriptedModel([ask(), 'Done.']);
+    const session = createAgent({ model, tools: [research(createAgent({ model: slow }))], clock }).session();
+    const entries: RecordingEntry[] = [];
+    session.record((entry) => entries.push(entry));
+    const turn = session.send('go');
+    await clock.advance(1_000);
+    expect(await turn.outcome).toMatchObject({ status: 'completed' });
+    const { sessions } = readRecording(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    const [began] = sessions.flatMap(({ events }) =>
+      ofType(events, 'agent.event').filter(({ event }) => event.type === 'message.started'),
+    );
+    const [called] = ofType(sessions[0]?.events ?? [], 'tool.started');
+    expect(began?.at).toBe(called?.at);
+    expect(sessions.map(findDivergence)).toEqual([undefined]);
   });
 
   it('is limited by its own limits, and its usage by those around it', async () => {

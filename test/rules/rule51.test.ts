@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { linesOf } from './support.ts';
 import { converse, forever, gate, tool } from './toolSupport.ts';
 
-describe('51. `output: schema` gives `result.output`, typed. The hint goes back as a tool result where the output is a tool, as a user message otherwise; asking again is a new step. A violation, or `Retry` from `validateOutput`, asks the model again with the hint, counted against `retries`; spent → `invalid_output`. A validator may return a corrected value.', () => {
+describe('51. `output: schema` gives `result.output`, typed. The schema goes to the provider natively where it can, by an instruction otherwise. The hint goes back as a user message; asking again is a new step. A violation, or `Retry` from `validateOutput`, asks the model again with the hint, counted against `retries`; spent → `invalid_output`. A validator may return a corrected value.', () => {
   const city = z.object({ name: z.string(), people: z.number() });
   const paris = { name: 'Paris', people: 2_100_000 };
   const right = JSON.stringify(paris);
@@ -110,6 +110,15 @@ describe('51. `output: schema` gives `result.output`, typed. The hint goes back 
       expect(talk.of('output.rejected')).toMatchObject([{ reason: expect.stringContaining('people'), retriesLeft: 0 }]);
       expect(talk.of('message.added')).toMatchObject([{ cause: 'input' }, { cause: 'output_hint' }]);
       expect(talk.of('step.finished').map(({ step }) => step)).toEqual([1, 2]);
+    });
+
+    it('says the form itself where the answer is no JSON: the schema may have reached nobody', async () => {
+      const talk = converse(['Paris, I think.', right], { output: city });
+      expect(await talk.say('go')).toMatchObject({ status: 'completed', steps: 2 });
+      const hint = linesOf(talk.model.requests[1]?.messages ?? []).at(-1);
+      expect(hint).toMatch(
+        /^user: The answer must be JSON that is valid against this JSON Schema.*"people":.*"number"/,
+      );
     });
 
     it.each([
@@ -276,14 +285,6 @@ describe('51. `output: schema` gives `result.output`, typed. The hint goes back 
       });
     });
 
-    it('fails the turn where it gives what is no JSON, and says what', async () => {
-      const talk = converse([right], { output: city, validateOutput: () => ({ at: new Date(0) }) });
-      expect(await talk.say('go')).toMatchObject({
-        status: 'failed',
-        failure: { type: 'internal', message: expect.stringContaining('the output.at is a Date') },
-      });
-    });
-
     it('is no reason to wait for a turn that is cancelled', async () => {
       const talk = converse([right], { output: city, validateOutput: () => forever });
       const turn = talk.session.send('go');
@@ -360,12 +361,32 @@ describe('51. `output: schema` gives `result.output`, typed. The hint goes back 
   });
 
   describe('answers that end otherwise', () => {
-    it('a refusal completes without an output, and is not checked', async () => {
-      const talk = converse([{ text: 'I must not.', finish: 'content-filter' }], { output: city });
-      const outcome = await talk.say('go');
-      expect(outcome).toMatchObject({ status: 'completed', stopReason: 'refusal', result: { text: 'I must not.' } });
-      expect(outcome.status === 'completed' && outcome.result.output).toBeUndefined();
+    it('a refusal fails the turn, unchecked and not asked again: who gets a result has an output', async () => {
+      const talk = converse([{ text: 'I must not.', finish: 'content-filter' }, 'never'], { output: city });
+      const turn = talk.session.send('go');
+      expect(await talk.outcomeOf(turn)).toMatchObject({
+        status: 'failed',
+        failure: { type: 'invalid_output', code: 'refused' },
+      });
+      await expect(turn.result).rejects.toBeInstanceOf(InvalidOutputError);
       expect(talk.of('output.rejected')).toEqual([]);
+      expect(talk.of('message.completed')).toHaveLength(1);
+    });
+
+    it.each([
+      ['the schema', { output: z.object({ on: z.string().transform((day) => new Date(day)) }) }],
+      ['`validateOutput`', { output: city.partial(), validateOutput: () => ({ on: new Date() }) }],
+    ])('one of which %s makes no JSON fails the turn, and says where', async (from, options) => {
+      const talk = converse(['{"on":"2026-11-21"}', 'never'], options);
+      expect(await talk.say('go')).toMatchObject({
+        status: 'failed',
+        steps: 1,
+        failure: {
+          type: 'invalid_output',
+          code: 'output_not_json',
+          message: `What ${from} made of the answer is no JSON: the output.on is a Date. Have it give texts, numbers, lists and plain objects only.`,
+        },
+      });
     });
 
     it('one that was cut off at the token limit is asked for again', async () => {

@@ -1,52 +1,51 @@
 import fc from 'fast-check';
 import { createAgent, type TurnEvent } from 'turnchart';
 import { describe, expect, it, vi } from 'vitest';
-import { counting, talkOf, tooLarge, windowed } from './compactionSupport.ts';
+import { counting, talkOf, tooLarge, toolTalk, windowed } from './compactionSupport.ts';
 import { endings, ofType, record } from './support.ts';
 import { tool } from './toolSupport.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-describe('60. At most 2 compactions, of any reason, without a successful model call in between.', () => {
-  it('does not compact a third time, in whatever turn', async () => {
-    const { model, turns } = windowed(() => ({ failure: tooLarge() }), undefined);
+describe('60. At most 2 compactions in a turn without a successful model call in between; those that somebody asks for between turns do not count.', () => {
+  it('does not compact a third time in a turn', async () => {
+    const { model, turns, summaries } = windowed(() => ({ failure: tooLarge() }), 4_000);
+    const session = createAgent({ model }).session({ messages: toolTalk(30, 500) });
+    const events = record(session);
+    expect((await session.send('one').outcome).status).toBe('failed');
+    // outputs of tools first, then the messages
+    expect(ofType(events, 'compaction.completed').map(({ reason }) => reason)).toEqual(['threshold', 'overflow']);
+    expect([turns.length, summaries.length]).toEqual([2, 1]);
+  });
+
+  it('lets every message try again, so that a session is never lost', async () => {
+    const failure = tooLarge();
+    const script = [...Array.from({ length: 8 }, () => ({ failure })), 'Fine.'];
+    const { model, turns } = windowed(script, undefined);
     const session = createAgent({ model }).session({ messages: talkOf(30) });
     const events = record(session);
     for (const text of ['one', 'two', 'three', 'four']) {
       expect((await session.send(text).outcome).status).toBe('failed');
     }
-    expect(ofType(events, 'compaction.started')).toHaveLength(2);
-    // two attempts while there is a compaction to try, then one
-    expect(turns.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 1, 1]);
+    expect((await session.send('five').result).text).toBe('Fine.');
+    expect(ofType(events, 'compaction.started')).toHaveLength(4);
+    expect(turns.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 1, 2, 1, 2, 1]);
   });
 
-  it('counts those that somebody asked for, and refuses them', async () => {
+  it('lets somebody compact as often as there is something to leave out', async () => {
     const { model } = windowed(() => ({ failure: tooLarge() }), undefined);
-    const session = createAgent({ model }).session({ messages: talkOf(30) });
+    const session = createAgent({ model, compaction: { keepMessages: 1 } }).session({ messages: talkOf(30, 400) });
     const events = record(session);
-    expect(session.compact()).toEqual({ accepted: true });
-    await session.send('one').outcome;
-    expect(ofType(events, 'compaction.completed')).toMatchObject([{ reason: 'manual' }, { reason: 'overflow' }]);
-    await session.send('two').outcome;
-    expect(session.compact()).toEqual({
-      accepted: false,
-      reason: `Session "${session.id}" was shortened 2 times, and no model has answered since.`,
-    });
-    await session.send('three').outcome;
-    expect(ofType(events, 'compaction.started')).toHaveLength(2);
-  });
-
-  it('compacts again once a model has answered', async () => {
-    const failure = tooLarge();
-    const script = [{ failure }, { failure }, { failure }, { failure }, 'Fine.', { failure }, 'Here.'];
-    const { model } = windowed(script, undefined);
-    const session = createAgent({ model }).session({ messages: talkOf(30) });
-    const events = record(session);
-    await session.send('one').outcome;
-    await session.send('two').outcome;
-    expect((await session.send('three').result).text).toBe('Fine.');
-    expect((await session.send('four').result).text).toBe('Here.');
-    expect(ofType(events, 'compaction.started')).toHaveLength(3);
+    for (const text of ['one', 'two', 'three']) {
+      await session.send(text).outcome;
+      const idle = new Promise((resolve) => session.on('session.idle', resolve));
+      expect(session.compact()).toEqual({ accepted: true });
+      await idle;
+    }
+    // no model has ever answered
+    expect(ofType(events, 'turn.failed')).toHaveLength(3);
+    const reasons = ofType(events, 'compaction.completed').map(({ reason }) => reason);
+    expect(reasons.filter((reason) => reason === 'manual')).toHaveLength(3);
   });
 
   it('does not compact again where nothing is left to shorten, however much is estimated', async () => {
@@ -87,12 +86,12 @@ describe('60. At most 2 compactions, of any reason, without a successful model c
   });
 });
 
-/** Compactions without a successful model call in between, at most. */
+/** Compactions of a turn without a successful model call in between, at most. */
 function mostInARow(events: readonly TurnEvent[]): number {
   let most = 0;
   let inARow = 0;
   for (const { type } of events) {
-    if (type === 'message.completed') inARow = 0;
+    if (type === 'message.completed' || type === 'turn.started') inARow = 0;
     if (type === 'compaction.started') inARow += 1;
     most = Math.max(most, inARow);
   }

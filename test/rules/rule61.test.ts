@@ -182,7 +182,7 @@ describe("61. Stages, cheapest first: replace old tool outputs by a marker; then
       const broken = { failure: createFailure({ type: 'auth', message: 'No.' }) };
       const script = Array.from({ length: 4 }, () => [{ failure: tooLarge() }, 'Done.']).flat();
       const { model, turns, summaries } = windowed(script, undefined, ['They chose Rome.', broken, broken, 'All.']);
-      const session = createAgent({ model }).session({ messages: talkOf(30) });
+      const session = createAgent({ model }).session({ messages: talkOf(30, 400) });
       for (let turn = 0; turn < 4; turn += 1) await session.send(`go ${turn}`).result;
       const shown = turns.filter(({ attempt }) => attempt === 2).map((request) => textsOf(request)[1] ?? '');
       expect(shown[0]).toContain('They chose Rome.');
@@ -195,6 +195,16 @@ describe("61. Stages, cheapest first: replace old tool outputs by a marker; then
       expect(textsOf(summaries[3])[0]).toContain('They chose Rome.');
       expect(shown[3]).toContain('All.');
       expect(shown[3]).not.toContain(notice);
+    });
+
+    it('drops them where the summary is longer than what it stands for, too', async () => {
+      const endless = 'They talked. '.repeat(400);
+      const { model, turns } = windowed([{ failure: tooLarge() }, 'Done.'], undefined, [endless]);
+      const session = createAgent({ model }).session({ messages: talkOf(30) });
+      const events = record(session);
+      expect((await session.send('go').result).text).toBe('Done.');
+      expect(ofType(events, 'compaction.failed')).toMatchObject([{ removed: 20, failure: { code: 'nothing_saved' } }]);
+      expect(textsOf(turns[1])[1]).toContain(notice);
     });
 
     it('says so in the events of the turn, in order', async () => {

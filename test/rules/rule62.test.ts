@@ -37,7 +37,7 @@ describe('62. System messages, the first user message and the last `keepMessages
   });
 
   it('keeps the first user message of the session, not that of the turn', async () => {
-    const { model, turns } = windowed(['One.', overflow, 'Two.'], undefined);
+    const { model, turns } = windowed([`One. ${'So it was. '.repeat(20)}`, overflow, 'Two.'], undefined);
     const session = createAgent({ model, compaction: { keepMessages: 1 } }).session();
     await session.send('The task.').result;
     await session.send('More.').result;

@@ -11,6 +11,9 @@ export const compactionTable: Table = {
 
     ['summarizing', 'summary comes', 'done'],
     ['summarizing', 'summary comes, over budget', 'done'],
+    // nothing but a turn needs the room
+    ['summarizing', 'summary fails', 'unchanged', 'when somebody asked for it'],
+    ['summarizing', 'summary breaks', 'unchanged', 'when somebody asked for it'],
     // it is shortened all the same
     ['summarizing', 'summary fails', 'trimmed'],
     ['summarizing', 'summary breaks', 'trimmed'],

@@ -63,6 +63,7 @@ export const conditions = {
     );
   },
   'unless it was shortened in vain': ({ was }) => !was.turn.hasOverflowed && !was.turn.isSummarized && was.unproven < 2,
+  'when somebody asked for it': ({ before }) => before.state.session === 'compacting',
   'when nothing was said since': ({ event, was }) => event === 'user compacts' && !was.session.isSaidSince,
 } satisfies Record<string, (circumstances: Circumstances) => boolean>;
 

@@ -1,4 +1,5 @@
 import type { Observation, Oracle, PathEvent, PathMoment } from '../../src/testing/paths/index.ts';
+import { readReady, toolHappenings } from '../../src/testing/paths/pathEvent.ts';
 import { type Circumstances, type Condition, circumstances, conditions } from './conditions.ts';
 
 /**
@@ -13,12 +14,15 @@ export interface Table {
   readonly lines: readonly Line[];
 }
 
+const readyTools = toolHappenings.filter((happening) => readReady(happening) !== undefined);
+
 const words: Readonly<Record<string, string>> = {
   n: '\\d+',
   'for now': 'rate_limit|provider_unavailable|unknown',
   'for good': 'budget|context_overflow|auth',
   ends: [
     'is refused',
+    'is refused, noted by a guardrail',
     'is denied by a guardrail',
     'is denied',
     'is not approved in time',
@@ -31,6 +35,7 @@ const words: Readonly<Record<string, string>> = {
     'fails for now',
     'breaks',
   ].join('|'),
+  'is ready': readyTools.join('|'),
   'to be forwarded': 'is approved|is denied|is answered by its client',
 };
 

@@ -2,7 +2,7 @@ import type { Payload } from '../../src/events.ts';
 import { isInSession } from '../../src/testing/paths/alphabet.ts';
 import { maxDurationMs, overBudget } from '../../src/testing/paths/bounds.ts';
 import type { Observation, Oracle, PathEvent, PathMoment } from '../../src/testing/paths/index.ts';
-import { readToolEvent } from '../../src/testing/paths/pathEvent.ts';
+import { readReady, readToolEvent } from '../../src/testing/paths/pathEvent.ts';
 import { approvalMs, delayMs } from '../../src/testing/paths/results.ts';
 import { type Circumstances, circumstances } from './conditions.ts';
 import { hasEnded } from './slots.ts';
@@ -128,7 +128,7 @@ function saidOfFailure(step: Step): readonly Said[] {
 }
 
 function saidOfAnswer(step: Step): readonly Said[] {
-  const { event, after } = step;
+  const { path, event, after } = step;
   const calls = Array.from({ length: callsOf(event) }, (_, index) => toolName(index + 1));
   const isLast = calls.length === 0 && event !== 'model pauses';
   const phase = isLast ? 'final_answer' : 'commentary';
@@ -139,6 +139,8 @@ function saidOfAnswer(step: Step): readonly Said[] {
   const isTooOften = event === 'model repeats a call too often';
   const isUnaffordable = event === 'model asks for 1 tool, over budget';
   const isChecked = after.state.turn === 'working.checkingOutput';
+  // what was to have a form is no answer without one
+  const isWithheld = event.startsWith('model refuses') && path.bounds.features.includes('output');
   const open = isTooOften ? calls.slice(0, 2) : isUnaffordable ? calls : [];
   return [
     ...(isEmpty ? [] : startedMessage(step)),
@@ -147,9 +149,9 @@ function saidOfAnswer(step: Step): readonly Said[] {
     ...(isHalf ? calls.map((names): Said => ({ type: 'tool.failed', ...names })) : []),
     ...(event.includes('repeats') ? [tripped(3, 3), { type: 'tool.failed', ...toolName(3) } as const] : []),
     ...(isTooOften ? [{ type: 'tool.failed', ...toolName(4) } as const, tripped(4, 4)] : []),
-    ...(isHalf || (isLast && !isChecked) ? finishedStep(step) : []),
+    ...((isHalf || (isLast && !isChecked)) && !isWithheld ? finishedStep(step) : []),
     ...open.map((names): Said => ({ type: 'tool.cancelled', ...names, started: false })),
-    ...(open.length > 0 ? [updatedMessages] : []),
+    ...(open.length > 0 || (isHalf && isWithheld) ? [updatedMessages] : []),
     ...(hasEndedNow(step) ? saidOfEnd(step) : event === 'model is cut off in a tool call' ? saidOfNext(step) : []),
   ];
 }
@@ -177,22 +179,20 @@ function saidOfTool(step: Step, tool: ToolTold): readonly Said[] {
   const { number, happening } = tool;
   const state = step.before.state.tools[number - 1];
   if (state === 'delegating' && forwarded.has(happening)) return heardByAgents(step);
+  const ready = readReady(happening);
+  if (ready !== undefined) {
+    // one is started first, and the others once that one says so
+    const [first, ...others] = startedTools(step);
+    const guards = ready.isNoted ? [guarded('tool', 'logged')] : [];
+    return [...guards, ...(first ? [first] : []), ...askedTools(step), ...requestedTools(step), ...others];
+  }
   switch (happening) {
     case 'reports':
       return state === 'delegating' ? [agentEvent(number)] : [{ type: 'tool.progress', ...toolName(number) }];
     case 'waits for people':
+    case 'remembers':
     case 'goes on':
       return [];
-    case 'is ready':
-    case 'is ready, to run alone':
-    case 'is for a client':
-    case 'is for an agent':
-    case 'needs approval': {
-      // one is started first, and the others once that one says so
-      const [first, ...others] = startedTools(step);
-      const guards = happening === 'needs approval' ? [guarded('tool', 'logged')] : [];
-      return [...guards, ...(first ? [first] : []), ...askedTools(step), ...requestedTools(step), ...others];
-    }
     case 'is approved':
     case 'is approved for the session':
       return saidOfApproval(step, tool);
@@ -250,6 +250,8 @@ function endOfTool(names: ReturnType<typeof toolName>, happening: string): reado
     case 'asks to be called again':
       return [{ type: 'tool.completed', ...names, retry: true }];
     case 'is refused':
+      return [{ type: 'tool.failed', ...names, failure: { type: 'tool' } }];
+    case 'is refused, noted by a guardrail':
       return [guarded('tool', 'logged'), { type: 'tool.failed', ...names, failure: { type: 'tool' } }];
     case 'is denied by a guardrail':
       return [guarded('tool', 'denied'), denied];
@@ -488,7 +490,7 @@ function causeOf(step: Step): object | undefined {
   if (type === 'tool_errors') return isOfErrors(step) ? { count: toolErrors, limit: toolErrors } : {};
   if (type === 'guardrail') return { name: 'guard' };
   if (type === 'repeated_calls') return { toolName: 'tool', count: 4, limit: 4 };
-  if (type === 'invalid_output') return { hint: 'Not like this.' };
+  if (type === 'invalid_output') return event === 'output is rejected' ? { hint: 'Not like this.' } : undefined;
   if (type === 'budget' && event.endsWith(', over budget')) return { spent: is.turn.tokens, limit };
   return undefined;
 }
@@ -504,7 +506,11 @@ function saidOfSession(step: Step): readonly Said[] {
   const { path, before, after } = step;
   if (!isInSession(path.machine)) return [];
   const isIdle = after.state.session === 'idle' && before.state.session !== 'idle';
-  if (before.state.session === 'compacting') return isIdle ? [idle(step)] : [];
+  if (before.state.session === 'compacting') {
+    const isStopped = step.event === 'session closes' || step.event === 'user cancels';
+    const stopped: Said[] = isStopped ? [{ type: 'compaction.cancelled', reason: 'manual' }] : [];
+    return isIdle ? [...stopped, idle(step)] : stopped;
+  }
   if (!hasEndedNow(step)) return [];
   const note = (cause: string): Said => ({ type: 'message.added', cause });
   const end = endOf(after);

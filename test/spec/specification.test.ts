@@ -26,6 +26,7 @@ const everywhere: readonly TurnPathsOptions[] = [
   { machine: 'turn', retries: 0 },
   { machine: 'toolCall' },
   { machine: 'session' },
+  { machine: 'session', steps: 1, toolErrors: 1, features: ['clients'] },
   { machine: 'session', steps: 1, features: ['clients', 'agents', 'preparation', 'output'] },
   { machine: 'compaction' },
 ];

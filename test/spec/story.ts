@@ -1,7 +1,7 @@
 import { isInSession } from '../../src/testing/paths/alphabet.ts';
 import { maxDurationMs, overBudget, type PathBounds } from '../../src/testing/paths/bounds.ts';
 import type { PathEvent, PathStep, TurnPath } from '../../src/testing/paths/index.ts';
-import { readCalls, readToolEvent } from '../../src/testing/paths/pathEvent.ts';
+import { readCalls, readReady, readToolEvent } from '../../src/testing/paths/pathEvent.ts';
 import { approvalMs, delayMs } from '../../src/testing/paths/results.ts';
 
 /** What has happened on a path so far, counted from its events; machines and their contexts are not asked. */
@@ -10,7 +10,7 @@ export interface Story {
   readonly at: number;
   readonly turn: TurnStory;
   readonly session: SessionStory;
-  /** Compactions since the last answer. */
+  /** Compactions of the turn since its last answer. */
   readonly unproven: number;
   /** Whether somebody has approved the tool for the session. */
   readonly isApproved: boolean;
@@ -177,10 +177,11 @@ function goOn(story: Story, { event, state }: PathStep, before: string, bounds: 
   if (isUsingTools(was) && !isUsingTools(is)) turn = endTools(turn);
   if (isNewStep(event, was.turn, is.turn)) turn = beginStep(turn, at);
   turn = afterCompaction(turn, event, was, is);
-  if (is.turn === 'working.callingModel' && !isSame(event)) turn = { ...turn, calls: turn.calls + 1, isPrepared: true };
+  const goesOn = was.turn === 'working.callingModel' && isSame(event);
+  if (is.turn === 'working.callingModel' && !goesOn) turn = { ...turn, calls: turn.calls + 1, isPrepared: true };
   turn = pause(afterQuestions(turn, is, at), is, nowAfter(event, story, at));
   const isApproved = story.isApproved || approvesAll(event, was);
-  const unproven = provenBy(event) ? 0 : story.unproven + compactions(turn, story.turn, event, was, is, story.session);
+  const unproven = isStart || provenBy(event) ? 0 : story.unproven + compactions(turn, story.turn, event, was, is);
   const next = { at, turn, unproven, isApproved };
   if (was.session === undefined) return { ...next, session: story.session };
   const isOver = (was.session === 'inTurn.running' || event === 'turn starts') && is.session !== 'inTurn.running';
@@ -220,7 +221,7 @@ function afterCompaction(turn: TurnStory, event: PathEvent, was: StateRead, is: 
   if (isSummary(event) && was.session !== 'compacting') {
     return turn.hasOverflowed ? { ...turn, older: 0 } : { ...turn, older: 0, isSummarized: true };
   }
-  if (isSummary(event)) return { ...turn, older: 0, newest: 0 };
+  if (isSummary(event)) return isUsable(event) ? { ...turn, older: 0, newest: 0 } : turn;
   const hasBegun = isNewStep(event, was.turn, is.turn);
   if (!hasBegun || turn.newest === 0 || turn.isShortened) return turn;
   return is.turn === 'working.compacting' ? { ...turn, isShortened: true } : { ...turn, older: 0, isShortened: true };
@@ -230,16 +231,13 @@ function isSummary(event: PathEvent): boolean {
   return event.startsWith('summary ');
 }
 
-function compactions(
-  turn: TurnStory,
-  before: TurnStory,
-  event: PathEvent,
-  was: StateRead,
-  is: StateRead,
-  { isSaidSince }: SessionStory,
-): number {
+function isUsable(event: PathEvent): boolean {
+  return event === 'summary comes' || event === 'summary comes, over budget';
+}
+
+function compactions(turn: TurnStory, before: TurnStory, event: PathEvent, was: StateRead, is: StateRead): number {
+  if (was.session === 'compacting') return 0;
   if (isSummary(event)) return 1;
-  if (event === 'user compacts' && was.session === 'idle') return isSaidSince ? 0 : 1;
   return turn.isShortened && !before.isShortened && is.turn !== 'working.compacting' ? 1 : 0;
 }
 
@@ -361,15 +359,17 @@ function afterTool(
       return { ...tool, isUnapproved: false };
     }
     if (index !== number - 1) return tool;
+    const ready = readReady(happening);
+    if (ready !== undefined) {
+      return {
+        ...tool,
+        isAlone: ready.runsAlone,
+        ...(ready.needsApproval && { isUnapproved: !isApproved }),
+        ...(ready.runner === 'client' && { isForClient: true }),
+        ...(ready.runner === 'agent' && { isForAgent: true }),
+      };
+    }
     switch (happening) {
-      case 'is ready, to run alone':
-        return { ...tool, isAlone: true };
-      case 'needs approval':
-        return { ...tool, isUnapproved: !isApproved };
-      case 'is for a client':
-        return { ...tool, isForClient: true };
-      case 'is for an agent':
-        return { ...tool, isForAgent: true };
       case 'is approved':
         return isDelegated ? tool : { ...tool, isUnapproved: false };
       case 'waits for people':
@@ -396,7 +396,13 @@ function afterTool(
   };
 }
 
-const errors: ReadonlySet<string> = new Set(['is refused', 'fails', 'breaks', 'cannot be run by its client']);
+const errors: ReadonlySet<string> = new Set([
+  'is refused',
+  'is refused, noted by a guardrail',
+  'fails',
+  'breaks',
+  'cannot be run by its client',
+]);
 
 function finishReasonOf(event: PathEvent): string {
   if (/^model (asks|repeats)/.test(event)) return 'tool-calls';
@@ -441,9 +447,8 @@ function inSession(
     steering = 0;
   }
   // closed in the middle of it, a compaction comes to nothing
-  const isCompacted = was === 'compacting' && event.startsWith('summary ');
-  const spent = isCompacted ? tokensOf(event) : 0;
-  const isSaid = isOver || (isSaidSince && !isCompacted);
+  const spent = was === 'compacting' && isSummary(event) ? tokensOf(event) : 0;
+  const isSaid = isOver || (isSaidSince && !(was === 'compacting' && isUsable(event)));
   if (!isOver) {
     const session = { queue: next, tokens: tokens + spent, isSaidSince: isSaid };
     return { turn: { ...turn, steering }, session };

@@ -7,12 +7,9 @@ import type { Table } from './readTable.ts';
 export const toolCallTable: Table = {
   file: 'test/spec/toolCall.table.ts',
   lines: [
-    ['preparing', 'tool {n} is ready', 'queued'],
-    ['preparing', 'tool {n} is ready, to run alone', 'queued'],
-    ['preparing', 'tool {n} needs approval', 'queued'],
-    ['preparing', 'tool {n} is for a client', 'queued'],
-    ['preparing', 'tool {n} is for an agent', 'queued'],
+    ['preparing', 'tool {n} {is ready}', 'queued'],
     ['preparing', 'tool {n} is refused', 'failed'],
+    ['preparing', 'tool {n} is refused, noted by a guardrail', 'failed'],
     ['preparing', 'tool {n} is denied by a guardrail', 'denied'],
     ['preparing', 'tool {n} breaks', 'failed'],
 
@@ -39,6 +36,7 @@ export const toolCallTable: Table = {
     ['delegating', 'tool {n} reports', 'stays'],
     ['delegating', 'tool {n} waits for people', 'stays'],
     ['delegating', 'tool {n} goes on', 'stays'],
+    ['delegating', 'tool {n} remembers', 'stays'],
     ['delegating', 'tool {n} {to be forwarded}', 'stays'],
     ['delegating', 'tool {n} completes', 'completed'],
     ['delegating', 'tool {n} fails', 'failed'],

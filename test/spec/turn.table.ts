@@ -60,6 +60,7 @@ export const turnTable: Table = {
     ['working.callingModel', 'model answers nothing', 'working.checkingOutput', 'with output'],
     ['working.callingModel', 'model answers nothing', 'done'],
     // a refusal has no form
+    ['working.callingModel', 'model refuses', 'failed: invalid_output', 'with output'],
     ['working.callingModel', 'model refuses', 'done'],
     ['working.callingModel', 'answer is denied', 'failed: guardrail'],
     ['working.callingModel', 'model asks for {n} tools', 'working.usingTools'],
@@ -69,6 +70,7 @@ export const turnTable: Table = {
     // it may be incomplete, so it is not run: the model has to ask again, in a step of its own
     ['working.callingModel', 'model is cut off in a tool call', 'working.choosing'],
     // it is an answer, and shows what it cost; its call is not run
+    ['working.callingModel', 'model refuses in a tool call, over budget', 'failed: invalid_output', 'with output'],
     ['working.callingModel', 'model refuses in a tool call, over budget', 'done'],
     // calls decide, not the finish reason
     ['working.callingModel', 'model pauses in a tool call', 'working.usingTools'],
@@ -109,15 +111,13 @@ export const turnTable: Table = {
     ['working.checkingOutput', 'user cancels', 'cancelled'],
     ['working.checkingOutput', 'time is up', 'failed: timeout'],
 
-    ['working.usingTools', 'tool {n} is ready', 'stays'],
-    ['working.usingTools', 'tool {n} is ready, to run alone', 'stays'],
-    ['working.usingTools', 'tool {n} needs approval', 'stays'],
-    ['working.usingTools', 'tool {n} is for a client', 'stays'],
-    ['working.usingTools', 'tool {n} is for an agent', 'stays'],
+    // whoever has to be asked, and whoever runs it
+    ['working.usingTools', 'tool {n} {is ready}', 'stays'],
     ['working.usingTools', 'tool {n} is approved', 'stays'],
     ['working.usingTools', 'tool {n} is approved for the session', 'stays'],
     ['working.usingTools', 'tool {n} waits for people', 'stays'],
     ['working.usingTools', 'tool {n} goes on', 'stays'],
+    ['working.usingTools', 'tool {n} remembers', 'stays'],
     ['working.usingTools', 'tool {n} reports', 'stays'],
     ['working.usingTools', 'tool {n} runs again', 'stays'],
     ['working.usingTools', 'tool {n} fails for now', 'stays', 'while the tool has attempts left'],

@@ -2,14 +2,21 @@ import { turnMachine } from 'turnchart/machines';
 import { refoldFuzz } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { assign, emit, enqueueActions } from 'xstate';
+import type { Payload } from '../../src/events.ts';
+import { Host } from '../../src/host.ts';
+import { type AgentTurnInput, delegation } from '../../src/machines/delegation.ts';
 import { sessionMachine } from '../../src/machines/sessionMachine.ts';
 import { toolCallMachine } from '../../src/machines/toolCallMachine.ts';
+import { Random } from '../../src/testing/random.ts';
+import { nextInput, randomInput, randomSession } from '../../src/testing/randomInputs.ts';
 
 type Turn = typeof turnMachine;
 type ToolCall = typeof toolCallMachine;
 
 const withTurn = (turn: Turn) => sessionMachine.provide({ actors: { turn } });
 const withToolCall = (toolCall: ToolCall) => withTurn(turnMachine.provide({ actors: { toolCall } }));
+
+const agentTurn = delegation();
 
 let count = 0;
 let lastText = '';
@@ -119,6 +126,37 @@ const planted: Record<string, () => typeof sessionMachine> = {
         actions: { keepSteering: assign(({ self }) => ({ text: self.sessionId })) },
       }),
     ),
+  'a clock in the turn of an agent': () =>
+    withToolCall(
+      toolCallMachine.provide({
+        actors: {
+          agentTurn: {
+            ...agentTurn,
+            getInitialSnapshot: (scope, input: AgentTurnInput) =>
+              agentTurn.getInitialSnapshot(scope, { ...input, start: { ...input.start, at: Date.now() } }),
+          },
+        },
+      }),
+    ),
+  'a count of what agents say': () =>
+    withToolCall(
+      toolCallMachine.provide({
+        actions: {
+          reportAgent: assign(() => {
+            count += 1;
+            return { cost: count };
+          }),
+        },
+      }),
+    ),
+  'a clock that is read when an agent inside of another waits for people': () =>
+    withTurn(
+      turnMachine.provide({
+        actions: {
+          keepWaiting: assign(({ context }) => (context.settings.depth > 0 ? { now: Date.now() } : {})),
+        },
+      }),
+    ),
   'a throw': () =>
     withTurn(
       turnMachine.provide({
@@ -136,8 +174,30 @@ describe('the refold fuzz', () => {
     const report = await refoldFuzz({ runs: 1_000, seed: 20_000 });
     expect(report.breach).toBeUndefined();
     expect(report.turns).toBeGreaterThan(1_000);
+    expect(report.agentTurns).toBeGreaterThan(500);
     expect(report.comparisons).toBeGreaterThan(5_000);
   }, 120_000);
+
+  it('comes by what turns of agents do, and by what those do that they call', () => {
+    const said = new Set<string>();
+    for (let seed = 1; seed <= 400; seed += 1) for (const event of playAtRandom(seed)) said.add(ofAgents(event));
+    const inside = ['tool.approvalResolved', 'tool.resultRequested', 'tool.retrying', 'model.retrying'];
+    inside.push('turn.paused', 'turn.resumed', 'turn.completed', 'turn.failed', 'guardrail.triggered');
+    inside.push('message.replaced', 'output.rejected', 'breaker.tripped', 'compaction.started');
+    const furtherInside = [
+      'tool.approvalResolved',
+      'tool.retrying',
+      'turn.completed',
+      'turn.failed',
+      'guardrail.triggered',
+    ];
+    expect([...said]).toEqual(
+      expect.arrayContaining([
+        ...inside.map((type) => `agent: ${type}`),
+        ...furtherInside.map((type) => `agent: agent: ${type}`),
+      ]),
+    );
+  });
 
   it.each(Object.entries(planted))('finds %s', async (_name, machine) => {
     const { breach } = await refoldFuzz({ machine: machine(), runs: 300 });
@@ -153,3 +213,22 @@ describe('the refold fuzz', () => {
     expect(again.breach?.rows.map(({ input }) => input)).toEqual(first.breach?.rows.map(({ input }) => input));
   });
 });
+
+/** What a session says to which things happen at random, until it rests. */
+function playAtRandom(seed: number): readonly Payload[] {
+  const random = new Random(seed);
+  const host = new Host({ machine: sessionMachine, agent: 'agent', input: randomSession(random) });
+  let at = 1_000;
+  for (let index = 0; index < 2_000; index += 1) {
+    const next = index < 40 ? randomInput(host, random, index) : nextInput(host, random);
+    if (next === undefined) break;
+    at = next.input.type === 'fired' ? Math.max(at, next.delayMs) : at + next.delayMs;
+    host.apply(next.input, at);
+  }
+  host.stop();
+  return host.events;
+}
+
+function ofAgents(event: Payload): string {
+  return event.type === 'agent.event' ? `agent: ${ofAgents(event.event)}` : event.type;
+}

@@ -23,11 +23,6 @@ export function toOutputFormat(schema: JsonSchema): JsonSchema | undefined {
   return containsItself(schema) ? undefined : close(schema);
 }
 
-/** What the model is told where nothing makes it keep to a schema. */
-export function outputInstruction(schema: JsonSchema): string {
-  return `Answer with nothing but JSON, without a code fence around it, that is valid against this JSON Schema:\n${JSON.stringify(schema)}`;
-}
-
 function close(schema: Json | undefined): JsonSchema | undefined {
   if (!isObject(schema)) return undefined;
   const closed: Record<string, Json> = {};

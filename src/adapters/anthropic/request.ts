@@ -2,12 +2,13 @@ import type Anthropic from '@anthropic-ai/sdk';
 import type { Json } from '../../json.ts';
 import { type Message, toolCallsOf } from '../../messages.ts';
 import type { ModelRequest, ModelSettings, ToolChoice, ToolSpec } from '../../model.ts';
+import { outputInstruction } from '../outputInstruction.ts';
 import { withOptions } from '../providerOptions.ts';
 import { UnsupportedRequest } from '../unsupported.ts';
 import { isWire } from '../wire.ts';
 import { withBreakpoints } from './cache.ts';
 import { conversationOf } from './conversation.ts';
-import { outputInstruction, toOutputFormat } from './outputFormat.ts';
+import { toOutputFormat } from './outputFormat.ts';
 import { toolNameOf } from './toolNames.ts';
 
 type Body = Anthropic.MessageCreateParamsStreaming;

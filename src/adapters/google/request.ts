@@ -12,12 +12,13 @@ import type {
 import type { Json } from '../../json.ts';
 import type { AssistantPart, FilePart, Message, TextPart, ToolCallPart, ToolResultPart } from '../../messages.ts';
 import type { ModelRequest, ToolChoice, ToolSpec } from '../../model.ts';
+import { outputInstruction } from '../outputInstruction.ts';
 import { isWire } from '../wire.ts';
 import { FunctionCallingConfigMode } from './sdk.ts';
 import { foreignCall, signatureOf } from './signatures.ts';
 
-/** Families that know no signatures, or do not insist on them. */
-const withoutSignatures = /(?:^|\/)(?:gemini-[12]\b|gemma|learnlm)/;
+/** Families that do not insist on signatures, and take tools or an output schema, not both. */
+const beforeGemini3 = /(?:^|\/)(?:gemini-[12]\b|gemma|learnlm)/;
 
 /** What the SDK makes a request of. */
 export function googleParameters(
@@ -27,7 +28,9 @@ export function googleParameters(
 ): GenerateContentParameters {
   const { instructions, messages, tools, toolChoice, outputSchema, settings = {} } = request;
   const { temperature, topP, maxOutputTokens, reasoningEffort, stopSequences, seed, providerOptions } = settings;
-  const system = systemInstruction(instructions, messages);
+  const isOld = beforeGemini3.test(modelId);
+  const isTold = outputSchema !== undefined && isOld && tools.length > 0;
+  const system = systemInstruction(instructions, messages, isTold ? outputInstruction(outputSchema) : undefined);
   const config: GenerateContentConfig = {
     abortSignal: signal,
     automaticFunctionCalling: { disable: true },
@@ -37,7 +40,8 @@ export function googleParameters(
       tools: [{ functionDeclarations: tools.map(declaration) }],
       toolConfig: toolConfig(toolChoice),
     }),
-    ...(outputSchema !== undefined && { responseMimeType: 'application/json', responseJsonSchema: outputSchema }),
+    ...(outputSchema !== undefined &&
+      !isTold && { responseMimeType: 'application/json', responseJsonSchema: outputSchema }),
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { topP }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
@@ -46,16 +50,21 @@ export function googleParameters(
     ...(seed !== undefined && { seed }),
     ...(providerOptions !== undefined && { httpOptions: { extraBody: { ...providerOptions } } }),
   };
-  return { model: modelId, contents: contentsOf(messages, !withoutSignatures.test(modelId)), config };
+  return { model: modelId, contents: contentsOf(messages, !isOld), config };
 }
 
 /** System messages at the beginning belong to the instructions; the API knows no others. */
-function systemInstruction(instructions: string | undefined, messages: readonly Message[]): string | undefined {
+function systemInstruction(
+  instructions: string | undefined,
+  messages: readonly Message[],
+  outputForm: string | undefined,
+): string | undefined {
   const texts = instructions === undefined ? [] : [instructions];
   for (const message of messages) {
     if (message.role !== 'system') break;
     texts.push(message.content);
   }
+  if (outputForm !== undefined) texts.push(outputForm);
   return texts.length === 0 ? undefined : texts.join('\n\n');
 }
 

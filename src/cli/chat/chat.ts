@@ -147,7 +147,7 @@ export async function openChat({ approvesAll, ...options }: ChatOptions): Promis
   }
 
   function interrupt(): void {
-    const isIdle = !conversation.isInTurn;
+    const isIdle = !conversation.isAtWork;
     switch (interrupts.press({ isIdle, hasText: screen.hasText, now: performance.now() })) {
       case 'cancel':
         conversation.session.cancel('Ctrl-C');

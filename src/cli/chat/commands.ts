@@ -34,9 +34,9 @@ export const commands: readonly SlashCommand[] = [
   },
   {
     name: 'cancel',
-    description: 'stops the running turn, as Ctrl-C does',
+    description: 'stops the running turn or compaction, as Ctrl-C does',
     run: ({ conversation, say }) => {
-      if (conversation.isInTurn) conversation.session.cancel('/cancel');
+      if (conversation.isAtWork) conversation.session.cancel('/cancel');
       else say('No turn runs.', 'quiet');
     },
   },

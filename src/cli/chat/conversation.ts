@@ -78,6 +78,11 @@ export class Conversation {
     return this.session.snapshot.status === 'inTurn';
   }
 
+  /** There is something to be cancelled: a turn, or a compaction. */
+  get isAtWork(): boolean {
+    return this.isInTurn || this.session.snapshot.status === 'compacting';
+  }
+
   /** Nothing can be said any more: the session is closed, or could not be kept. */
   get isClosed(): boolean {
     return this.session.snapshot.status === 'closed';

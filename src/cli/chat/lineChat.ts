@@ -73,7 +73,7 @@ export async function chatByLines({
     quit,
   };
   const stopListening = onInterrupt(() => {
-    if (!conversation.isInTurn) {
+    if (!conversation.isAtWork) {
       code = exitCodes.cancelled;
       quit();
       return;

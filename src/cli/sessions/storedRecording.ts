@@ -1,11 +1,11 @@
 import type { JournalCheckpoint, Store, StoredSession } from '../../durability/store.ts';
 import type { Host, Row } from '../../host.ts';
-import { openRecorded, type RecordedSession, type RecordedStart } from '../../inspection/readRecording.ts';
+import { openRecorded, type RecordedSession } from '../../inspection/readRecording.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from '../../recording.ts';
-import { commandLineMachines } from '../commandLineAgent.ts';
+import { commandLineInput } from '../commandLineAgent.ts';
 
 /** Where a stored session stands; which model answered is not kept. */
-export type StoredStart = Omit<SessionEntry, 'model'> & RecordedStart;
+export type StoredStart = Omit<SessionEntry, 'model'>;
 
 /** What is kept of a session, as a recording of it would have it. */
 export interface StoredRecording {
@@ -59,7 +59,7 @@ function isAt({ actor, error, seq }: Host, { messages, state }: JournalCheckpoin
 function startAt({ summary, messages }: StoredSession, checkpoint: JournalCheckpoint): StoredStart {
   const { agent, seq, turns: _, machineVersion: __, ...state } = checkpoint.state;
   // settings are not kept either: they are those of the command line
-  const { input, machine } = commandLineMachines();
+  const input = commandLineInput();
   const history = messages.slice(0, checkpoint.messages);
   return {
     type: 'session',
@@ -69,7 +69,6 @@ function startAt({ summary, messages }: StoredSession, checkpoint: JournalCheckp
     agent,
     sessionId: summary.id,
     seq,
-    machine,
     input: { ...input, ...state, history },
   };
 }

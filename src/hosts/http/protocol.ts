@@ -226,6 +226,7 @@ const typesOfEvents: Readonly<Record<TurnEventType, true>> = {
   'compaction.started': true,
   'compaction.completed': true,
   'compaction.failed': true,
+  'compaction.cancelled': true,
   'turn.paused': true,
   'turn.resumed': true,
   'turn.completed': true,

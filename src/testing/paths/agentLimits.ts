@@ -31,6 +31,7 @@ export function boundsOf(options: PathAgentOptions): PathBounds {
     attempts: Math.min(own.attempts, defaultBounds.attempts),
     toolAttempts: Math.min(own.toolAttempts, defaultBounds.toolAttempts),
     toolErrors: Math.min(own.toolErrors, defaultBounds.toolErrors),
+    totalToolErrors: own.totalToolErrors,
     parallelTools: own.parallelTools,
     retries: Math.min(own.retries, defaultBounds.retries),
     features: featuresOf(options),
@@ -44,7 +45,13 @@ function featuresOf(options: PathAgentOptions): readonly PathFeature[] {
     ...(tools.some(needsApproval) ? (['approvals'] as const) : []),
     ...(tools.some(isClientSide) ? (['clients'] as const) : []),
     ...(preparesSteps(options) ? (['preparation'] as const) : []),
+    ...(options.limits?.lastStep === 'ask' ? (['extensions'] as const) : []),
+    ...(options.limits?.softCost !== undefined && costsAnything(options) ? (['spending'] as const) : []),
   ];
+}
+
+function costsAnything({ pricing, model = scripted }: PathAgentOptions): boolean {
+  return (pricing?.(model, { inputTokens: 1, outputTokens: 0 }) ?? 0) > 0;
 }
 
 export function needsApproval({ approval = false }: AnyTool): boolean {
@@ -55,7 +62,10 @@ export function isClientSide({ execute, agent }: AnyTool): boolean {
   return execute === undefined && agent === undefined;
 }
 
-type Limits = Pick<PathBounds, 'steps' | 'attempts' | 'toolAttempts' | 'toolErrors' | 'parallelTools' | 'retries'>;
+type Limits = Pick<
+  PathBounds,
+  'steps' | 'attempts' | 'toolAttempts' | 'toolErrors' | 'totalToolErrors' | 'parallelTools' | 'retries'
+>;
 
 function limitsOf({ limits, modelRetry, retries, tools = [] }: PathAgentOptions): Limits {
   return {
@@ -63,6 +73,7 @@ function limitsOf({ limits, modelRetry, retries, tools = [] }: PathAgentOptions)
     attempts: modelRetry?.maxAttempts ?? defaultAttempts.maxAttempts,
     toolAttempts: Math.max(1, ...tools.map(({ retry }) => retry?.maxAttempts ?? 1)),
     toolErrors: limits?.consecutiveToolErrors ?? defaultLimits.consecutiveToolErrors,
+    totalToolErrors: limits?.totalToolErrors ?? defaultBounds.totalToolErrors,
     parallelTools: limits?.maxParallelTools ?? defaultLimits.maxParallelTools,
     retries: retries ?? defaultRetries,
   };
@@ -73,6 +84,7 @@ const optionNames = {
   steps: 'limits.maxSteps',
   attempts: 'modelRetry.maxAttempts',
   toolErrors: 'limits.consecutiveToolErrors',
+  totalToolErrors: 'limits.totalToolErrors',
   parallelTools: 'limits.maxParallelTools',
   retries: 'retries',
 } as const satisfies Partial<Record<keyof Limits, string>>;
@@ -98,14 +110,16 @@ export function tightened(options: PathAgentOptions, bounds: PathBounds): PathAg
   const { tools = [], limits: { softCost: _, ...limits } = {}, modelRetry } = options;
   return {
     ...options,
-    // of pauses and compaction these paths know nothing
+    // of compaction these paths know nothing
     compaction: false,
     limits: {
       ...limits,
-      lastStep: 'fail',
+      lastStep: bounds.features.includes('extensions') ? 'ask' : 'fail',
+      ...(bounds.features.includes('spending') && { softCost: 0 }),
       maxSteps: bounds.steps,
       maxParallelTools: bounds.parallelTools,
       consecutiveToolErrors: bounds.toolErrors,
+      totalToolErrors: bounds.totalToolErrors,
     },
     modelRetry: { ...modelRetry, maxAttempts: bounds.attempts },
     retries: bounds.retries,

@@ -3,7 +3,7 @@ import type { CallModelOutput } from '../../machines/contracts.ts';
 import type { Usage } from '../../model.ts';
 import { boundTooWide, overspendingUsage, type PathAgentOptions } from './agentLimits.ts';
 import type { TurnPath } from './path.ts';
-import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
+import { type PathEvent, type ReadyHappening, readReady, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import { modelResult } from './results.ts';
 
 /** A call that the model of an agent can make. */
@@ -12,7 +12,7 @@ export interface KnownCall {
   readonly input: Json;
   readonly sequential: boolean;
   /** What comes of its preparation: whether somebody has to be asked, or it runs outside. */
-  readonly kind: 'is ready' | 'is ready, to run alone' | 'needs approval' | 'is for a client' | 'else';
+  readonly kind: ReadyHappening;
   /** How often its tool is tried, in total. */
   readonly attempts: number;
 }
@@ -79,30 +79,24 @@ export function reasonAgainst(
   }
   if (unarranged.has(event)) return "what the application's own functions say is not arranged";
   if (happening === undefined) return undefined;
-  if (happening === 'is for an agent' || happening === 'is denied by a guardrail')
-    return `no tool ${happening} on a path`;
+  const ready = readReady(happening);
+  if (ready?.runner === 'agent' || happening.endsWith('by a guardrail')) {
+    return `"${event}" is not arranged: on the paths of an agent no tool stands for another one, and guardrails let all calls through`;
+  }
   if (happening === 'is not approved in time' && approval?.timeoutMs === undefined) {
     return 'the agent has no `approval.timeoutMs`';
   }
-  if (!preparations.has(happening) || happening === 'is refused') return undefined;
+  if (ready === undefined) return undefined;
   if (known.length === 0) return 'the agent has no tools';
   if (known.some(({ kind }) => kind === happening)) return undefined;
   if (happening === 'needs approval') return 'no tool has `approval`';
   if (happening === 'is for a client') return 'every tool has `execute`';
   if (happening === 'is ready, to run alone') return 'no tool is `sequential`';
+  if (happening !== 'is ready') return `there is no tool of which one could say that it ${happening}`;
   return known.every(({ sequential }) => sequential)
     ? 'all tools are `sequential`'
     : 'no tool runs without being asked about, here';
 }
-
-/** What comes of the preparation of a tool. */
-const preparations: ReadonlySet<ToolHappening> = new Set([
-  'is ready',
-  'is ready, to run alone',
-  'needs approval',
-  'is for a client',
-  'is refused',
-]);
 
 const unarranged: ReadonlySet<PathEvent> = new Set([
   'step is prepared, message rewritten',
@@ -142,7 +136,7 @@ function fateOf({ steps }: TurnPath, index: number, number: number): Fate {
     const tool = readToolEvent(event);
     if (tool?.number !== number) continue;
     const { happening } = tool;
-    if (preparations.has(happening)) fate = { ...fate, prepared: happening };
+    if (happening === 'is refused' || readReady(happening) !== undefined) fate = { ...fate, prepared: happening };
     else if (happening === 'fails for now') fate = { ...fate, failsForNow: true };
   }
   return fate;

@@ -17,7 +17,7 @@ import { Instructions } from './instructions.ts';
 import type { ModelVoice } from './modelVoice.ts';
 import type { Observation, PathRun, SeenEffect } from './observation.ts';
 import type { TurnPath } from './path.ts';
-import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
+import { type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import { childrenOf, compactionState, dotted, toolStates, turnSnapshot } from './pathState.ts';
 import { impossible } from './rig.ts';
 
@@ -144,13 +144,13 @@ export class AgentRun implements PathRun {
     const { queue } = this.#host.actor.getSnapshot().context;
     const tool = readToolEvent(event);
     if (tool !== undefined) return this.#answerTo(tool);
+    const options = readSending(event);
+    if (options !== undefined) return [{ ...this.#send(), options }];
     switch (event) {
       case 'turn starts':
         return [{ type: 'session.start' }];
       case 'turn starts, cancelled before':
         return [{ type: 'session.cancel', reason: 'Too late.' }, { type: 'session.start' }];
-      case 'user sends':
-        return [this.#send()];
       case 'user steers': {
         const { turnId, message } = this.#send();
         return [{ type: 'session.steer', turnId, message: { ...message, cause: 'steering' } }];
@@ -161,6 +161,10 @@ export class AgentRun implements PathRun {
         const turnId = queue.at(-1)?.turnId;
         return [{ type: 'session.cancel', ...(turnId !== undefined && { turnId }) }];
       }
+      case 'user extends':
+        return [{ type: 'session.extend', steps: 1 }];
+      case 'user resumes':
+        return [{ type: 'session.resume' }];
       case 'session closes':
         return [{ type: 'session.close' }];
       case 'listener throws':

@@ -20,7 +20,7 @@ import type { PathBounds } from './bounds.ts';
 import { scriptedVoice } from './modelVoice.ts';
 import type { PathReach, PathSubject } from './observation.ts';
 import type { TurnPath } from './path.ts';
-import type { PathEvent } from './pathEvent.ts';
+import { type PathEvent, readReady, readyHappening, type ToolHappening, toolHappenings } from './pathEvent.ts';
 import { unsayable, unsayableEvent, wireVoice } from './wireVoice.ts';
 
 export interface AgentSubjectSettings {
@@ -98,12 +98,24 @@ function conditionalEvents({ tools, features }: PathBounds): readonly PathEvent[
     'time is up',
     ...(features.includes('preparation') ? unpreparable : []),
     ...numbers.flatMap((number): PathEvent[] => [
-      `tool ${number} is ready`,
-      `tool ${number} is ready, to run alone`,
+      ...toolHappenings
+        .filter((happening) => isWithin(happening, features))
+        .map((happening): PathEvent => `tool ${number} ${happening}`),
       `tool ${number} breaks`,
       ...(features.includes('approvals') ? ([`tool ${number} is not approved in time`] as const) : []),
     ]),
   ];
+}
+
+/** Whether a tool may turn out to be this where that much is in use. */
+function isWithin(happening: ToolHappening, features: PathBounds['features']): boolean {
+  const ready = readReady(happening);
+  if (ready === undefined || ready.isNoted) return false;
+  const { needsApproval, runner } = ready;
+  return (
+    (!needsApproval || features.includes('approvals')) &&
+    (runner === 'turn' || features.includes(runner === 'client' ? 'clients' : 'agents'))
+  );
 }
 
 const unpreparable: readonly PathEvent[] = [
@@ -126,13 +138,14 @@ function knownCalls(tools: readonly AnyTool[], calls: AgentSubjectSettings['call
   });
 }
 
-/** What comes of the preparation of a tool; of one that is more than one thing at once, paths know nothing. */
+/** What comes of the preparation of a tool. */
 function kindOf(tool: AnyTool): KnownCall['kind'] {
-  const [asks, isOutside] = [needsApproval(tool), isClientSide(tool)];
-  if (tool.agent !== undefined || (asks && isOutside)) return 'else';
-  if (tool.sequential) return asks || isOutside ? 'else' : 'is ready, to run alone';
-  if (asks) return 'needs approval';
-  return isOutside ? 'is for a client' : 'is ready';
+  return readyHappening({
+    needsApproval: needsApproval(tool),
+    runner: tool.agent !== undefined ? 'agent' : isClientSide(tool) ? 'client' : 'turn',
+    runsAlone: tool.sequential ?? false,
+    isNoted: false,
+  });
 }
 
 /** @throws TypeError for an input that its tool would refuse */

@@ -36,7 +36,7 @@ export function possibleEvents(rig: Rig, machine: PathSubjectName, bounds: PathB
   }
   if (due.end && machine === 'turn') events.push('time is up');
   events.push(...pauseEvents(rig, bounds));
-  events.push(...(isInSession(machine) ? sessionEvents(rig, machine, bounds) : turnEvents(rig, machine)));
+  events.push(...(isInSession(machine) ? sessionEvents(rig, machine, bounds) : turnEvents(rig, machine, bounds)));
   return events;
 }
 
@@ -137,12 +137,19 @@ const happenings: Readonly<Record<PathSubjectName, { readonly first: Happenings;
   },
 };
 
-/** What else may come of a tool that is being prepared. */
-const special: readonly (readonly [PathFeature, ToolHappening])[] = [
-  ['approvals', 'needs approval'],
-  ['clients', 'is for a client'],
-  ['agents', 'is for an agent'],
-  ['guardrails', 'is denied by a guardrail'],
+/** What else may come of a tool that is being prepared, where that much is in use. */
+const special: readonly (readonly [needed: readonly PathFeature[], ToolHappening])[] = [
+  [['approvals'], 'needs approval'],
+  [['approvals'], 'needs approval, to run alone'],
+  [['clients'], 'is for a client'],
+  [['clients'], 'is for a client, to run alone'],
+  [['agents'], 'is for an agent'],
+  [['agents'], 'is for an agent, to run alone'],
+  [['approvals', 'clients'], 'needs approval for a client'],
+  [['approvals', 'agents'], 'needs approval for an agent'],
+  [['guardrails'], 'is ready, noted by a guardrail'],
+  [['guardrails'], 'is refused, noted by a guardrail'],
+  [['guardrails'], 'is denied by a guardrail'],
 ];
 
 function toolEvents(
@@ -156,9 +163,14 @@ function toolEvents(
   const isFirst = number === 1;
   const possible = [...(happenings[machine][isFirst ? 'first' : 'others'][kind] ?? [])];
   if (kind === 'prepareTool' && (machine !== 'toolCall' || isFirst)) {
-    for (const [feature, happening] of special) if (features.includes(feature)) possible.push(happening);
+    for (const [needed, happening] of special) {
+      if (needed.every((feature) => features.includes(feature))) possible.push(happening);
+    }
   }
   const measures = machine === 'turn' || machine === 'compaction';
+  if (kind === 'agentTurn' && isFirst && features.includes('approvals') && !isInSession(machine)) {
+    possible.push('remembers');
+  }
   if (kind === 'executeTool' && measures && isFirst && features.includes('compaction')) {
     possible.push('completes at length');
   }
@@ -186,10 +198,11 @@ function pauseEvents({ context, turn, state }: Rig, { features }: PathBounds): r
   return state.turn === 'working.awaitingResume' ? ['user resumes'] : [];
 }
 
-function turnEvents(rig: Rig, machine: PathSubjectName): readonly PathEvent[] {
-  const { turn } = rig;
+function turnEvents({ turn, context }: Rig, machine: PathSubjectName, { features }: PathBounds): readonly PathEvent[] {
   if (turn === undefined || turn.status !== 'active') return [];
-  const steer: PathEvent[] = machine === 'turn' ? ['user steers'] : [];
+  // only what looks at messages can tell how much was said
+  const isHeard = features.includes('preparation') || features.includes('compaction');
+  const steer: PathEvent[] = machine === 'turn' && !(isHeard && context?.steering.length) ? ['user steers'] : [];
   if (turn.value !== 'idle') return [...steer, 'user cancels'];
   return machine === 'turn' ? [...steer, 'turn starts', 'turn starts, cancelled before'] : ['turn starts'];
 }
@@ -207,7 +220,7 @@ function sessionEvents(rig: Rig, machine: PathSubjectName, { turns, features }: 
   const takesMore = !compacts || messages < turns;
   if (queue.length < turns && takesMore) events.push('user sends');
   if (steering.length === 0 && takesMore && machine === 'session') events.push('user steers');
-  if (queue.length > 0) events.push('user cancels');
+  if (queue.length > 0 || rig.state.session === 'compacting') events.push('user cancels');
   if (queue.length > 1) events.push('user cancels the waiting turn');
   if (compacts && rig.state.session === 'idle') events.push('user compacts');
   return events;

@@ -16,6 +16,8 @@ export interface PathBounds {
   readonly toolAttempts: number;
   /** Steps in a row in which a tool fails: `limits.consecutiveToolErrors`. @default 3 */
   readonly toolErrors: number;
+  /** Calls of tools that fail in a turn: `limits.totalToolErrors`. @default 100, which no path comes to */
+  readonly totalToolErrors: number;
   /** Tools that run at the same time: `limits.maxParallelTools`. @default 8 */
   readonly parallelTools: number;
   /** How often tools may ask to be called again, and answers be rejected: `retries`. @default 1 */
@@ -28,8 +30,8 @@ export interface PathBounds {
 
 /**
  * What a turn has only where somebody has asked for it: tools that need approval, are run by clients or stand for agents;
- * guardrails, of answers and tools; steps that are prepared; output of a form; pauses, for more steps and money;
- * compaction; calls that the model repeats.
+ * guardrails, of answers and tools; steps that are prepared; output of a form; pauses, for more steps and money, or of
+ * them extensions only, or spending; compaction; calls that the model repeats.
  */
 export type PathFeature = (typeof pathFeatures)[number];
 export const pathFeatures = [
@@ -40,6 +42,8 @@ export const pathFeatures = [
   'preparation',
   'output',
   'pauses',
+  'extensions',
+  'spending',
   'compaction',
   'repetition',
 ] as const;
@@ -50,6 +54,7 @@ export const defaultBounds: PathBounds = {
   tools: 2,
   toolAttempts: 2,
   toolErrors: defaultLimits.consecutiveToolErrors,
+  totalToolErrors: 100,
   parallelTools: 8,
   retries: 1,
   turns: 2,
@@ -81,8 +86,10 @@ export function turnInput(bounds: PathBounds): TurnMachineInput {
       maxTokens: overBudget - 1,
       maxDurationMs,
       consecutiveToolErrors: bounds.toolErrors,
+      totalToolErrors: bounds.totalToolErrors,
       repeatedCalls,
-      ...(has('pauses') && { lastStep: 'ask', softCost: cost - 1 }),
+      ...((has('pauses') || has('extensions')) && { lastStep: 'ask' }),
+      ...((has('pauses') || has('spending')) && { softCost: cost - 1 }),
     },
     modelRetry: { maxAttempts: bounds.attempts },
     retries: bounds.retries,

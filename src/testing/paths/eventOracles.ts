@@ -6,7 +6,7 @@ import { isInSession } from './alphabet.ts';
 import { historyBefore } from './bounds.ts';
 import type { Observation } from './observation.ts';
 import type { Oracle } from './oracles.ts';
-import { type PathEvent, readFailure, readToolEvent } from './pathEvent.ts';
+import { type AnswerRead, type PathEvent, readAnswer, readFailure, readToolEvent } from './pathEvent.ts';
 
 type Told<T extends Payload['type']> = Extract<Payload, { readonly type: T }>;
 
@@ -214,7 +214,17 @@ function reasonFor(event: PathEvent): readonly FailureType[] {
   if (failure !== undefined) return [failure];
   // the last result ends the step, also where it is not waited for
   if (readToolEvent(event) !== undefined || event === 'user steers') return ['tool_errors', 'max_steps'];
+  const answer = readAnswer(event);
+  if (answer !== undefined) return reasonsForAnswer(answer);
   return reasons.get(event) ?? ['budget'];
+}
+
+function reasonsForAnswer({ finish, calls, isOverBudget }: AnswerRead): readonly FailureType[] {
+  if (finish === 'content-filter') return ['invalid_output'];
+  if (isOverBudget) return ['budget'];
+  // calls that are cut off are not run, and the step is over
+  if (finish === 'length' && calls > 0) return ['max_steps', 'tool_errors'];
+  return finish === 'pause' && calls === 0 ? ['no_progress'] : [];
 }
 
 const reasons: ReadonlyMap<PathEvent, readonly FailureType[]> = new Map([
@@ -228,8 +238,6 @@ const reasons: ReadonlyMap<PathEvent, readonly FailureType[]> = new Map([
   ['input is denied', ['guardrail']],
   ['answer is denied', ['guardrail']],
   ['time is up', ['timeout']],
-  ['model pauses', ['no_progress']],
-  ['model is cut off in a tool call', ['max_steps']],
   ['model repeats a call too often', ['repeated_calls']],
   ['model fails, over budget', ['budget', 'provider_unavailable']],
 ]);

@@ -2,7 +2,7 @@ import type { Payload } from '../../events.ts';
 import { maxCompactions } from '../../machines/compaction.ts';
 import type { PathMoment } from './observation.ts';
 import type { Oracle } from './oracles.ts';
-import { readToolEvent } from './pathEvent.ts';
+import { readReady, readToolEvent } from './pathEvent.ts';
 
 /** What holds of what a turn has only where somebody has asked for it: approvals, clients, guardrails, compaction. */
 export const featureOracles: readonly Oracle[] = [
@@ -92,7 +92,7 @@ export const featureOracles: readonly Oracle[] = [
           if (event.tokensAfter > event.tokensBefore + mostForWords) {
             return `It leaves ${event.tokensAfter} of ${event.tokensBefore} tokens.`;
           }
-        } else if (isEnding(event)) isOpen = false;
+        } else if (isEnding(event) || event.type === 'compaction.cancelled') isOpen = false;
       }
       return undefined;
     },
@@ -112,7 +112,7 @@ function unapproved({ path, index }: PathMoment): ReadonlySet<number> {
     // a call of an agent is none of the turn
     if (tool === undefined) continue;
     const { number, happening } = tool;
-    if (happening === 'needs approval' && !isForSession) asked.add(number);
+    if (readReady(happening)?.needsApproval === true && !isForSession) asked.add(number);
     if (happening === 'is approved') asked.delete(number);
     if (happening !== 'is approved for the session' || !asked.has(number)) continue;
     isForSession = true;

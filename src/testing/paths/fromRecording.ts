@@ -1,15 +1,16 @@
+import type { AnyActorRef, InspectionEvent } from 'xstate';
 import type { Host, Row } from '../../host.ts';
 import { openRecorded, type RecordedSession } from '../../inspection/readRecording.ts';
 import type { CallModelOutput, ExecuteToolOutput } from '../../machines/contracts.ts';
 import { defaultAttempts, defaultLimits, defaultRetries } from '../../machines/policies.ts';
 import { type SessionContext, sessionMachine } from '../../machines/sessionMachine.ts';
-import type { PathBounds } from './bounds.ts';
+import { defaultBounds, type PathBounds } from './bounds.ts';
 import { hostState } from './hostWords.ts';
 import type { PathStep, TurnPath } from './path.ts';
 import type { PathEvent } from './pathEvent.ts';
 import { describeState } from './pathState.ts';
 import { Rig } from './rig.ts';
-import { candidatesFor, countCalls } from './rowWords.ts';
+import { cheapFirst, countCalls, isInAgent, waysFor } from './rowWords.ts';
 import { type TransitionName, transitionsIn } from './taken.ts';
 
 /**
@@ -28,23 +29,27 @@ export function pathFromRecording(recorded: RecordedSession): TurnPath {
   const bounds = boundsOfRecording(recorded);
   const host = openRecorded(recorded.start);
   const trail = new Trail(bounds);
+  const long = lengthyRows(recorded);
   let transitions: TransitionName[] = [];
-  host.actor.system.inspect((event) => transitions.push(...transitionsIn(event)));
+  host.actor.system.inspect((event) => transitions.push(...outerTransitions(event)));
   const read = () => stateOf(describeState(hostState(host, host.events)), host.actor.getSnapshot().context);
   /** The model calls of which the path has shown something. */
   const shown = new Set<string>();
   for (const [index, row] of recorded.rows.entries()) {
     const { input } = row;
-    const candidates = candidatesFor(input, host);
+    const candidates = waysFor(input, host, long.has(index));
     const isModelCall = 'effect' in input && host.effects.get(input.effect)?.kind === 'callModel';
     const before = fingerprint(host);
     transitions = [];
     host.apply(input, row.at);
-    if (isModelCall && !shown.has(input.effect)) {
+    if (isModelCall && !isInAgent(input) && !shown.has(input.effect)) {
       if (input.type === 'settled' && input.reportedAt !== undefined) trail.go('model streams');
       shown.add(input.effect);
     }
-    if (trail.follow(candidates, { state: read(), transitions }) || fingerprint(host) === before) continue;
+    const after = { state: read(), transitions };
+    if (transitions.length === 0 && isInAgent(input)) continue;
+    const ways = cheapFirst(candidates, host.turn?.getSnapshot().context);
+    if (trail.follow(ways, after) || fingerprint(host) === before) continue;
     throw new Error(
       `Row ${index + 1} of the recording (${describeRow(row)}) has no words in paths: no event that may come here ` +
         'takes the transitions that it took.',
@@ -55,6 +60,57 @@ export function pathFromRecording(recorded: RecordedSession): TurnPath {
   trail.end();
   return { name: `goes as ${recorded.start.sessionId} was recorded`, machine: 'session', bounds, steps };
 }
+
+/** The rows that add what makes the conversation too long for the model, as far as paths can say so. */
+function lengthyRows({ start, rows }: RecordedSession): ReadonlySet<number> {
+  const host = openRecorded(start);
+  const long = new Set<number>();
+  /** Where something was said, by the turn that it may become, and where a tool of the turn completed last. */
+  const said = new Map<string, number>();
+  let completed: number | undefined;
+  for (const [index, { input, at }] of rows.entries()) {
+    if (input.type === 'command' && saying.has(input.command.type) && 'turnId' in input.command) {
+      said.set(input.command.turnId ?? '', index);
+    }
+    if (input.type === 'settled' && isCompleted(input.result.value)) completed = index;
+    const before = host.events.length;
+    host.apply(input, at);
+    const isTooLong = host.events.slice(before).some((event) => {
+      return event.type === 'compaction.started' && event.reason === 'threshold';
+    });
+    const isStart = input.type === 'command' && input.command.type === 'session.start';
+    const origin = isStart ? said.get(host.turn?.getSnapshot().context.turnId ?? '') : completed;
+    if (isTooLong && origin !== undefined) long.add(origin);
+  }
+  host.stop();
+  return long;
+}
+
+const saying: ReadonlySet<string> = new Set(['session.send', 'session.steer']);
+
+function isCompleted(value: unknown): boolean {
+  const { type, outcome } = (value ?? {}) as Partial<ExecuteToolOutput>;
+  return type === 'settled' && outcome?.type === 'completed';
+}
+
+/**
+ * What is no business of a path is left out: what goes on inside of the turns of sub-agents, and that it is told of. Paths
+ * know of them what their calls do.
+ */
+function outerTransitions(event: InspectionEvent): readonly TransitionName[] {
+  if (event.type !== '@xstate.microstep' || toldOfAgents.has(event.event.type)) return [];
+  for (let actor: AnyActorRef | undefined = event.actorRef as AnyActorRef; actor !== undefined; actor = actor._parent) {
+    if (actor.id === 'agent') return [];
+  }
+  return transitionsIn(event);
+}
+
+const toldOfAgents: ReadonlySet<string> = new Set([
+  'agent.emitted',
+  'tool.emitted',
+  'agent.remembers',
+  'tool.remembered',
+]);
 
 interface Followed {
   readonly state: SeenState;
@@ -80,11 +136,18 @@ class Trail {
     this.#rig = this.#open();
   }
 
-  /** Takes the first of these events that leads there; false where none does. */
-  follow(candidates: readonly PathEvent[], { state, transitions }: Followed): boolean {
-    for (const event of new Set(candidates)) {
-      if (this.#try(event) && this.#isAt(state) && this.#transitions.join() === transitions.join()) {
-        this.#keep(event);
+  /** Takes the first of these ways that leads there; false where none does. */
+  follow(candidates: readonly (readonly PathEvent[])[], { state, transitions }: Followed): boolean {
+    for (const events of candidates) {
+      const taken: PathStep[] = [];
+      const isTaken = events.every((event) => {
+        if (!this.#try(event)) return false;
+        taken.push({ event, state: describeState(this.#rig.state), transitions: this.#transitions });
+        return true;
+      });
+      const all = taken.flatMap((step) => step.transitions ?? []);
+      if (isTaken && this.#isAt(state) && areSame(all, transitions, events.length > 1)) {
+        this.steps.push(...taken);
         return true;
       }
       // actors cannot be taken back: the way is gone again
@@ -105,7 +168,7 @@ class Trail {
 
   #open(): Rig {
     const rig = new Rig(sessionMachine, this.#bounds);
-    rig.actor.system.inspect((event) => this.#transitions.push(...transitionsIn(event)));
+    rig.actor.system.inspect((event) => this.#transitions.push(...outerTransitions(event)));
     return rig;
   }
 
@@ -131,6 +194,11 @@ class Trail {
   }
 }
 
+/** What happens at once in a recording, and one after the other on a path, is in another order there. */
+function areSame(a: readonly TransitionName[], b: readonly TransitionName[], inAnyOrder: boolean): boolean {
+  return inAnyOrder ? a.toSorted().join() === b.toSorted().join() : a.join() === b.join();
+}
+
 function stateOf(words: string, { queue, steering }: SessionContext): SeenState {
   return { words, waiting: JSON.stringify([queue.map(({ cancelled }) => cancelled !== undefined), steering.length]) };
 }
@@ -150,20 +218,22 @@ function boundsOfRecording({ start, rows }: RecordedSession): PathBounds {
   const values = rows.flatMap(({ input }) => (input.type === 'settled' ? [input.result.value] : []));
   const outputs = values as readonly (CallModelOutput | ExecuteToolOutput | undefined)[];
   const calls = outputs.map((output) => (output?.type === 'answer' ? countCalls(output) : 0));
-  const attempts = outputs.map((output) => (output?.type === 'failed' ? output.maxAttempts : 1));
+  const attempts = outputs.map((output) => (output !== undefined && 'maxAttempts' in output ? output.maxAttempts : 1));
   return {
     steps: limits?.maxSteps ?? defaultLimits.maxSteps,
     attempts: modelRetry?.maxAttempts ?? defaultAttempts.maxAttempts,
     tools: Math.max(1, ...calls),
     toolAttempts: Math.max(1, ...attempts),
     toolErrors: limits?.consecutiveToolErrors ?? defaultLimits.consecutiveToolErrors,
+    totalToolErrors: limits?.totalToolErrors ?? defaultBounds.totalToolErrors,
     parallelTools: limits?.maxParallelTools ?? defaultLimits.maxParallelTools,
     retries: retries ?? defaultRetries,
     turns: Math.max(1, rows.filter(({ input }) => input.type === 'command' && 'message' in input.command).length),
     features: [
       ...(preparesSteps ? (['preparation'] as const) : []),
       ...(output === undefined ? [] : (['output'] as const)),
-      ...(limits?.lastStep === 'ask' || limits?.softCost !== undefined ? (['pauses'] as const) : []),
+      ...(limits?.lastStep === 'ask' ? (['extensions'] as const) : []),
+      ...(limits?.softCost === undefined ? [] : (['spending'] as const)),
       ...(rows.some(({ began }) => began.some((id) => id.endsWith('.summary'))) ? (['compaction'] as const) : []),
     ],
   };

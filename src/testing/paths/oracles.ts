@@ -2,7 +2,8 @@ import { transcriptProblems } from '../../transcript.ts';
 import { eventOracles } from './eventOracles.ts';
 import { featureOracles } from './featureOracles.ts';
 import type { Observation, PathMoment, SeenEffect } from './observation.ts';
-import { readToolEvent } from './pathEvent.ts';
+import type { TurnPath } from './path.ts';
+import { readReady, readSending, readToolEvent } from './pathEvent.ts';
 
 /** Knows something about turns that it has not from the machines, and says what is wrong after a step. */
 export interface Oracle {
@@ -63,12 +64,13 @@ export const oracles: readonly Oracle[] = [
   },
   {
     name: 'a step calls the model as often as attempts and pauses allow, and a turn has as many steps as it may',
-    check({ path, after }) {
-      const { attempts, features } = path.bounds;
-      // somebody may give it one more
-      const steps = path.bounds.steps + (features.includes('pauses') ? 1 : 0);
+    check({ path, index, after }) {
+      const { attempts } = path.bounds;
+      // somebody may give it more
+      const extended = path.steps.slice(0, index + 1).filter(({ event }) => event === 'user extends').length;
       for (const [turn, ids] of callsByTurn(after)) {
         const numbers = new Set(ids.map(([step]) => step));
+        const steps = stepsOf(turn, path) + extended;
         if (numbers.size > steps) return `${turn} has ${numbers.size} steps, and may have ${steps}.`;
         // a pause asks again, an overflow once, and each request has its attempts
         const most = attempts * (path.bounds.steps + 1);
@@ -96,8 +98,10 @@ export const oracles: readonly Oracle[] = [
       const alone = new Set<number>();
       for (const { event } of path.steps.slice(0, index + 1)) {
         const tool = readToolEvent(event);
-        if (tool?.happening === 'is ready, to run alone') alone.add(tool.number);
-        else if (tool?.happening === 'is ready') alone.delete(tool.number);
+        const ready = tool && readReady(tool.happening);
+        if (tool === undefined || ready === undefined) continue;
+        if (ready.runsAlone) alone.add(tool.number);
+        else alone.delete(tool.number);
       }
       const running = after.running.filter(runsTool).map(({ id }) => Number(/\.tool\.(\d+)\./.exec(id)?.[1]) + 1);
       return running.length > 1 && running.some((number) => alone.has(number))
@@ -193,6 +197,14 @@ function newEvents(before: Observation, after: Observation) {
 }
 
 /** Step and attempt of every model call, by turn. */
+/** The steps that a turn may take: of the path, or its own. */
+function stepsOf(turnId: string, { steps, bounds }: TurnPath): number {
+  const messages = steps.filter(({ event }) => event.startsWith('user sends') || event.startsWith('user steers'));
+  const first = messages[Number(turnId.replace('turn-', '')) - 1]?.event;
+  const own = first === undefined ? undefined : readSending(first)?.limits?.maxSteps;
+  return own === undefined ? bounds.steps : Number(own);
+}
+
 function callsByTurn({
   started,
 }: Observation): ReadonlyMap<string, readonly (readonly [step: number, attempt: number])[]> {

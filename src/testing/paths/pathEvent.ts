@@ -1,3 +1,4 @@
+import type { TurnOverrides } from '../../events.ts';
 import type { ModelFailureType } from '../../failure.ts';
 
 /**
@@ -7,12 +8,18 @@ import type { ModelFailureType } from '../../failure.ts';
 export type PathEvent = PersonEvent | ModelEvent | ApplicationEvent | ToolEvent | TimeEvent;
 
 /** What people and applications do. */
-export type PersonEvent = (typeof personEvents)[number];
+export type PersonEvent = (typeof personEvents)[number] | `user sends${OwnSteps}${OwnOutput}${AtLength}`;
+/** What a turn has of its own: fewer steps or more, and an answer of a form. */
+type OwnSteps = '' | `, for ${number} steps at most`;
+type OwnOutput = '' | ', for an output';
+/** So much that the conversation is too long for the model. */
+type AtLength = '' | ', at length';
 const personEvents = [
   'turn starts',
   'turn starts, cancelled before',
   'user sends',
   'user steers',
+  'user steers, at length',
   'user cancels',
   'user cancels the waiting turn',
   'user extends',
@@ -23,7 +30,21 @@ const personEvents = [
 ] as const;
 
 /** What comes of a model call. */
-export type ModelEvent = PlainModelEvent | `model asks for ${number} tools` | `model fails: ${ModelFailureType}`;
+export type ModelEvent = PlainModelEvent | `${AnswerEvent | `model fails: ${ModelFailureType}`}${'' | Free}`;
+/** All else costs something. */
+type Free = typeof forFree;
+export const forFree = ', for free';
+/** An answer, by the tools that it asks for and by why it ended. */
+type AnswerEvent = `model ${AnswerWord}${'' | ', over budget'}`;
+type AnswerWord =
+  | 'answers'
+  | 'answers nothing'
+  | `asks for ${Tools}`
+  | `${'is cut off' | 'refuses' | 'pauses'} in ${Calls}`
+  | 'refuses'
+  | 'pauses';
+type Tools = '1 tool' | `${number} tools`;
+type Calls = 'a tool call' | `${number} tool calls`;
 type PlainModelEvent = (typeof plainModelEvents)[number];
 const plainModelEvents = [
   'model streams',
@@ -60,7 +81,9 @@ const applicationEvents = [
   'output check breaks',
   'summary comes',
   'summary comes, over budget',
+  'summary comes, for free',
   'summary fails',
+  'summary fails, for free',
   'summary breaks',
   // only other logic than ours, provided in its place, can do this
   'compaction actor is in error',
@@ -68,15 +91,32 @@ const applicationEvents = [
 
 /** What comes of the work of a tool call, and what people say of it; of an agent's, to the calls of that agent. */
 export type ToolEvent = `tool ${number} ${ToolHappening}`;
-export type ToolHappening = (typeof toolHappenings)[number];
-export const toolHappenings = [
+export type ToolHappening = ReadyHappening | (typeof otherHappenings)[number];
+
+/** What a tool turns out to be once it is prepared: whether somebody has to be asked, who runs it, and beside what. */
+export type ReadyHappening = `${(typeof readyWords)[number]}${'' | Alone}${'' | Noted}`;
+type Alone = typeof alone;
+type Noted = typeof noted;
+const alone = ', to run alone';
+const noted = ', noted by a guardrail';
+const readyWords = [
   'is ready',
-  'is ready, to run alone',
-  'is refused',
-  'is denied by a guardrail',
-  'needs approval',
   'is for a client',
   'is for an agent',
+  'needs approval',
+  'needs approval for a client',
+  'needs approval for an agent',
+] as const;
+const readyHappenings = readyWords.flatMap((word) =>
+  (['', alone] as const).flatMap((beside) =>
+    (['', noted] as const).map((note): ReadyHappening => `${word}${beside}${note}`),
+  ),
+);
+
+const otherHappenings = [
+  'is refused',
+  'is refused, noted by a guardrail',
+  'is denied by a guardrail',
   'is approved',
   'is approved for the session',
   'is denied',
@@ -85,9 +125,14 @@ export const toolHappenings = [
   'cannot be run by its client',
   'waits for people',
   'goes on',
+  // what people have approved for the session
+  'remembers',
   'reports',
   'completes',
   'completes at length',
+  // of agents, whose work costs something
+  'completes, for free',
+  'fails, for free',
   'asks to be called again',
   'fails',
   'fails for now',
@@ -95,6 +140,41 @@ export const toolHappenings = [
   'breaks',
   'runs again',
 ] as const;
+
+export const toolHappenings: readonly ToolHappening[] = [...readyHappenings, ...otherHappenings];
+
+/** A tool that is prepared, by what it needs. */
+export interface ReadyTool {
+  readonly needsApproval: boolean;
+  readonly runner: 'turn' | 'client' | 'agent';
+  readonly runsAlone: boolean;
+  /** Whether guardrails had something to say. */
+  readonly isNoted: boolean;
+}
+
+/** What the tool is; nothing where it is not ready. */
+export function readReady(happening: ToolHappening): ReadyTool | undefined {
+  if (!ready.has(happening)) return undefined;
+  return {
+    needsApproval: happening.startsWith('needs approval'),
+    runner: happening.includes(' for a client') ? 'client' : happening.includes(' for an agent') ? 'agent' : 'turn',
+    runsAlone: happening.includes(alone),
+    isNoted: happening.endsWith(noted),
+  };
+}
+
+const ready: ReadonlySet<ToolHappening> = new Set(readyHappenings);
+
+/** The word for a tool that is this. */
+export function readyHappening({ needsApproval, runner, runsAlone, isNoted }: ReadyTool): ReadyHappening {
+  const target = { turn: '', client: ' for a client', agent: ' for an agent' } as const;
+  const word = needsApproval
+    ? (`needs approval${target[runner]}` as const)
+    : runner === 'turn'
+      ? 'is ready'
+      : (`is${target[runner]}` as const);
+  return `${word}${runsAlone ? alone : ''}${isNoted ? noted : ''}`;
+}
 
 /** What a clock does. */
 export type TimeEvent = (typeof timeEvents)[number];
@@ -119,7 +199,8 @@ export const failureEvents: readonly ModelEvent[] = Object.keys(failures).map(
 export const modelEvents: readonly ModelEvent[] = [...failureEvents, ...plainModelEvents];
 
 const toolEvent = new RegExp(`^tool ([1-9]\\d*) (${toolHappenings.join('|')})$`);
-const callsEvent = /^model asks for (1 tool|([2-9]|[1-9]\d+) tools)$/;
+const answerEvent =
+  /^model (?:(answers|answers nothing|refuses|pauses)|(asks) for (1 tool|(?:[2-9]|[1-9]\d+) tools)|(is cut off|refuses|pauses) in (a tool call|(?:[2-9]|[1-9]\d+) tool calls))(, over budget)?(?:, for free)?$/;
 
 /** The number of the tool, from 1, and what happens to it. */
 export function readToolEvent(event: PathEvent): { number: number; happening: ToolHappening } | undefined {
@@ -127,32 +208,92 @@ export function readToolEvent(event: PathEvent): { number: number; happening: To
   return number === undefined ? undefined : { number: Number(number), happening: happening as ToolHappening };
 }
 
-/** How many tools an answer asks for; nothing where the event is no answer that does. */
+/** An answer of the model, in parts. */
+export interface AnswerRead {
+  readonly finish: 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'pause';
+  /** Tools that it asks for. */
+  readonly calls: number;
+  readonly isEmpty: boolean;
+  readonly isOverBudget: boolean;
+}
+
+/** What an answer is; nothing where the event is none, or one that repeats calls. */
+export function readAnswer(event: PathEvent): AnswerRead | undefined {
+  const [whole, plain, asks, tools, cut, calls, over] = answerEvent.exec(event) ?? [];
+  if (whole === undefined) return undefined;
+  const verb = plain ?? asks ?? cut ?? '';
+  const count = tools ?? calls;
+  return {
+    finish: finishes[verb] ?? 'stop',
+    calls: count === undefined ? 0 : count === 'a tool call' ? 1 : Number.parseInt(count, 10),
+    isEmpty: verb === 'answers nothing',
+    isOverBudget: over !== undefined,
+  };
+}
+
+const finishes: Readonly<Record<string, AnswerRead['finish']>> = {
+  asks: 'tool-calls',
+  'is cut off': 'length',
+  refuses: 'content-filter',
+  pauses: 'pause',
+};
+
+/** The word for such an answer. */
+export function answerWord({ finish, calls, isEmpty, isOverBudget }: AnswerRead): ModelEvent {
+  const over = isOverBudget ? ', over budget' : '';
+  const inCalls = calls === 0 ? '' : calls === 1 ? ' in a tool call' : (` in ${calls} tool calls` as const);
+  if (finish === 'content-filter') return `model refuses${inCalls}${over}`;
+  if (finish === 'pause') return `model pauses${inCalls}${over}`;
+  if (calls === 0) return `model ${isEmpty ? 'answers nothing' : 'answers'}${over}`;
+  if (finish === 'length') return `model is cut off${inCalls === '' ? ' in a tool call' : inCalls}${over}`;
+  return `${asksFor(calls)}${over}`;
+}
+
+/** What somebody sends a message with; nothing where nobody does. */
+export function readSending(event: PathEvent): TurnOverrides | undefined {
+  const [whole, steps, output] = sendingEvent.exec(event) ?? [];
+  if (whole === undefined) return undefined;
+  return {
+    ...(steps !== undefined && { limits: { maxSteps: Number(steps) } }),
+    ...(output !== undefined && { output: {} }),
+  };
+}
+
+const sendingEvent = /^user sends(?:, for ([1-9]\d*) steps at most)?(, for an output)?(?:, at length)?$/;
+
+/** How many tools an answer asks for that runs them; nothing where the event is none. */
 export function readCalls(event: PathEvent): number | undefined {
-  const [, count] = callsEvent.exec(event) ?? [];
-  if (count !== undefined) return Number.parseInt(count, 10);
   if (event === 'model repeats a call') return 3;
-  return event === 'model repeats a call too often' ? 4 : undefined;
+  if (event === 'model repeats a call too often') return 4;
+  const answer = readAnswer(event);
+  return answer?.finish === 'tool-calls' && !answer.isOverBudget ? answer.calls : undefined;
 }
 
 /** What the model call fails with. */
 export function readFailure(event: PathEvent): ModelFailureType | undefined {
-  const [, type] = /^model fails: (.+)$/.exec(event) ?? [];
+  const [, type] = /^model fails: (\w+)(?:, for free)?$/.exec(event) ?? [];
   return type as ModelFailureType | undefined;
 }
 
-export function asksFor(tools: number): ModelEvent {
+export function asksFor(tools: number): `model asks for ${Tools}` {
   return tools === 1 ? 'model asks for 1 tool' : `model asks for ${tools} tools`;
+}
+
+/** What it is, at no cost. */
+export function atNoCost(event: PathEvent): PathEvent {
+  const free = `${event}${forFree}`;
+  return isPathEvent(free) ? free : event;
 }
 
 const named: ReadonlySet<string> = new Set<PathEvent>([
   ...personEvents,
   ...modelEvents,
+  ...failureEvents.map((event): PathEvent => `${event as `model fails: ${ModelFailureType}`}${forFree}`),
   ...applicationEvents,
   ...timeEvents,
 ]);
 
 /** Whether a text is the name of something that may happen. */
 export function isPathEvent(text: string): text is PathEvent {
-  return named.has(text) || toolEvent.test(text) || callsEvent.test(text);
+  return named.has(text) || toolEvent.test(text) || answerEvent.test(text) || sendingEvent.test(text);
 }

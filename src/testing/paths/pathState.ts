@@ -1,5 +1,8 @@
-import { type AnyActorRef, type AnyMachineSnapshot, isMachineSnapshot, type StateValue } from 'xstate';
+import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
 import type { TurnContext } from '../../machines/turnMachine.ts';
+import { dotted, machineSnapshot } from '../snapshots.ts';
+
+export { dotted, machineSnapshot };
 
 /** Where a path has got to, in the words of the charts. */
 export interface PathState {
@@ -23,14 +26,6 @@ export function describeState({ session, queued, turn, tools }: Omit<PathState, 
   return parts.join(', ');
 }
 
-/** A state value as the charts write it: `working.callingModel`. */
-export function dotted(value: StateValue): string {
-  if (typeof value === 'string') return value;
-  const [[key, inner] = []] = Object.entries(value);
-  if (key === undefined || inner === undefined) return '';
-  return `${key}.${dotted(inner)}`;
-}
-
 /** The state that the last turn ended in, by what was emitted. */
 export function lastEnd(emitted: readonly { readonly type: string }[]): string {
   for (const { type } of emitted.toReversed()) {
@@ -40,16 +35,20 @@ export function lastEnd(emitted: readonly { readonly type: string }[]): string {
   return 'none';
 }
 
-/** The state of the compaction that an actor or its turn runs, or that the last one ended in. */
-export function compactionState(root: Parent, emitted: readonly { readonly type: string }[]): string {
+/** The state of the compaction that an actor or its turn runs, or that the last one ended in, unless it was broken off. */
+export function compactionState(
+  root: Parent,
+  emitted: readonly { readonly type: string; readonly removed?: number }[],
+): string {
   for (const parent of [machineSnapshot(root), turnSnapshot(root)]) {
     const compaction: AnyActorRef | undefined = parent?.children.compaction;
     const running = compaction && machineSnapshot(compaction);
     if (running !== undefined) return dotted(running.value);
   }
-  for (const { type } of emitted.toReversed()) {
+  for (const { type, removed } of emitted.toReversed()) {
     if (type === 'compaction.completed') return 'done';
-    if (type === 'compaction.failed') return 'trimmed';
+    if (type === 'compaction.failed') return removed === 0 ? 'unchanged' : 'trimmed';
+    if (type === 'compaction.started') return 'none';
   }
   return 'none';
 }
@@ -81,9 +80,4 @@ export function toolStates(turn: AnyMachineSnapshot | undefined): readonly strin
 export function childrenOf(turn: AnyMachineSnapshot | undefined): readonly string[] {
   const children: Readonly<Record<string, AnyActorRef | undefined>> = turn?.children ?? {};
   return Object.entries(children).flatMap(([id, child]) => (child === undefined ? [] : [id]));
-}
-
-export function machineSnapshot(actor: Parent): AnyMachineSnapshot | undefined {
-  const snapshot = actor.getSnapshot();
-  return isMachineSnapshot(snapshot) ? snapshot : undefined;
 }

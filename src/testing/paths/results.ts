@@ -13,9 +13,17 @@ import type {
 } from '../../machines/contracts.ts';
 import type { AgentTurnOutput } from '../../machines/delegation.ts';
 import type { AssistantPart } from '../../messages.ts';
-import type { FinishReason } from '../../model.ts';
 import { cost, lengthy, overBudget } from './bounds.ts';
-import { type PathEvent, readCalls, readFailure, type ToolHappening } from './pathEvent.ts';
+import {
+  type AnswerRead,
+  forFree,
+  type PathEvent,
+  readAnswer,
+  readCalls,
+  readFailure,
+  readReady,
+  type ToolHappening,
+} from './pathEvent.ts';
 
 /** What the events of a path are in the machines' own terms: the results of their effects. */
 
@@ -37,27 +45,25 @@ const broken = { error: { name: 'Error', message: 'The runner threw.' } } as con
  * @returns nothing for an event that settles no model call
  */
 export function modelResult(event: PathEvent, calls = 0): EffectResult<CallModelOutput> | undefined {
-  const count = readCalls(event);
-  if (count !== undefined) return answer('tool-calls', count, { calls, isRepeated: event.includes('repeats') });
+  const result = pricedModelResult(event, calls);
+  return event.endsWith(forFree) ? free(result) : result;
+}
+
+function free<T extends object>(result: EffectResult<T> | undefined): EffectResult<T> | undefined {
+  return result?.value === undefined ? result : { value: { ...result.value, cost: undefined } };
+}
+
+function pricedModelResult(event: PathEvent, calls: number): EffectResult<CallModelOutput> | undefined {
+  const read = readAnswer(event);
+  if (read !== undefined) return answer(read, calls);
   const failure = readFailure(event);
   if (failure !== undefined) return trouble(failure, 1);
   switch (event) {
-    case 'model answers':
-      return answer('stop', 0);
-    case 'model answers nothing':
-      return { value: { type: 'answer', content: [], finishReason: { unified: 'stop' }, ...spending(1) } };
-    case 'model asks for 1 tool, over budget':
-      return answer('tool-calls', 1, { calls, tokens: overBudget });
-    case 'model is cut off in a tool call':
-      return answer('length', 1, { calls });
-    case 'model refuses':
-      return answer('content-filter', 0);
-    case 'model refuses in a tool call, over budget':
-      return answer('content-filter', 1, { calls, tokens: overBudget });
-    case 'model pauses':
-      return answer('pause', 0);
-    case 'model pauses in a tool call':
-      return answer('pause', 1, { calls });
+    case 'model repeats a call':
+    case 'model repeats a call too often': {
+      const asks = { finish: 'tool-calls', isEmpty: false, isOverBudget: false } as const;
+      return answer({ ...asks, calls: readCalls(event) ?? 0 }, calls, true);
+    }
     case 'model fails, over budget':
       return trouble('provider_unavailable', overBudget);
     case 'model call breaks':
@@ -71,23 +77,17 @@ export function modelResult(event: PathEvent, calls = 0): EffectResult<CallModel
   }
 }
 
-interface AnswerOptions {
-  readonly calls?: number;
-  readonly isRepeated?: boolean;
-  readonly tokens?: number;
-}
-
 function answer(
-  unified: FinishReason['unified'],
-  count: number,
-  { calls = 0, isRepeated = false, tokens = 1 }: AnswerOptions = {},
+  { finish: unified, calls: count, isEmpty, isOverBudget }: AnswerRead,
+  calls: number,
+  isRepeated = false,
 ): { value: CallModelOutput } {
-  const content: AssistantPart[] = count > 0 ? [] : [{ type: 'text', text: 'Well, so it is.' }];
+  const content: AssistantPart[] = count > 0 || isEmpty ? [] : [{ type: 'text', text: 'Well, so it is.' }];
   for (let index = 0; index < count; index += 1) {
     const input = { number: isRepeated ? calls : calls + index };
     content.push({ type: 'tool-call', toolCallId: `call_${index + 1}`, toolName, input });
   }
-  return { value: { type: 'answer', content, finishReason: { unified }, ...spending(tokens) } };
+  return { value: { type: 'answer', content, finishReason: { unified }, ...spending(isOverBudget ? overBudget : 1) } };
 }
 
 function trouble(type: ModelFailureType, tokens: number): { value: CallModelOutput } {
@@ -143,6 +143,10 @@ export function checkResult(event: PathEvent): EffectResult<CheckOutputOutput> |
 /** @returns nothing for an event that settles no summary */
 export function summaryResult(event: PathEvent): EffectResult<SummarizeOutput> | undefined {
   switch (event) {
+    case 'summary comes, for free':
+      return free(summaryResult('summary comes'));
+    case 'summary fails, for free':
+      return free(summaryResult('summary fails'));
     case 'summary comes':
       return { value: { type: 'summarized', text: 'So it was.', ...spending(1) } };
     case 'summary comes, over budget':
@@ -160,26 +164,27 @@ export function summaryResult(event: PathEvent): EffectResult<SummarizeOutput> |
 
 /** @returns nothing for an event that is none of a tool that is being prepared */
 export function preparation(happening: ToolHappening): EffectResult<PrepareToolOutput> | undefined {
-  const ready = { type: 'ready' as const, sequential: false };
+  const ready = readReady(happening);
+  if (ready !== undefined) {
+    const { needsApproval, runner, runsAlone, isNoted } = ready;
+    return {
+      value: {
+        type: 'ready',
+        sequential: runsAlone,
+        ...(needsApproval && { approval: { timeoutMs: approvalMs } }),
+        ...(runner === 'client' && { isClientSide: true }),
+        ...(runner === 'agent' && { agent: { name: 'other', prompt: 'Do it.', options: {} } }),
+        ...(isNoted && { reports: [reported('tool', 'logged')] }),
+      },
+    };
+  }
   switch (happening) {
-    case 'is ready':
-      return { value: ready };
-    case 'is ready, to run alone':
-      return { value: { ...ready, sequential: true } };
-    case 'needs approval':
-      return { value: { ...ready, approval: { timeoutMs: approvalMs }, reports: [reported('tool', 'logged')] } };
-    case 'is for a client':
-      return { value: { ...ready, isClientSide: true } };
-    case 'is for an agent':
-      return { value: { ...ready, agent: { name: 'other', prompt: 'Do it.' } } };
     case 'is refused':
-      return {
-        value: {
-          type: 'refused',
-          outcome: failed('Its input does not fit.'),
-          reports: [reported('tool', 'logged')],
-        },
-      };
+      return { value: { type: 'refused', outcome: failed('Its input does not fit.') } };
+    case 'is refused, noted by a guardrail': {
+      const reports = [reported('tool', 'logged')];
+      return { value: { type: 'refused', outcome: failed('Its input does not fit.'), reports } };
+    }
     case 'is denied by a guardrail':
       return { value: { type: 'refused', outcome: denied, reports: [reported('tool', 'denied')] } };
     case 'breaks':
@@ -214,6 +219,10 @@ export function execution(happening: ToolHappening, maxAttempts: number): Effect
 export function agentResult(happening: ToolHappening, at: number): EffectResult<AgentTurnOutput> | undefined {
   const ended = { ...spending(1), at };
   switch (happening) {
+    case 'completes, for free':
+      return free(agentResult('completes', at));
+    case 'fails, for free':
+      return free(agentResult('fails', at));
     case 'completes':
       return { value: { ...ended, status: 'completed', text: 'Done.' } };
     case 'fails': {

@@ -6,9 +6,9 @@ import type { PrepareStepInput } from '../../machines/contracts.ts';
 import type { SessionContext, sessionMachine } from '../../machines/sessionMachine.ts';
 import type { TurnContext, turnMachine } from '../../machines/turnMachine.ts';
 import { userMessage } from '../../messages.ts';
-import { historyBefore, type PathBounds, sessionInput, turnInput } from './bounds.ts';
+import { historyBefore, lengthy, type PathBounds, sessionInput, turnInput } from './bounds.ts';
 import type { SeenEffect } from './observation.ts';
-import { type PathEvent, readToolEvent, type ToolHappening } from './pathEvent.ts';
+import { type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import {
   compactionState,
   dotted,
@@ -219,7 +219,9 @@ export class Rig {
     }
     const effect = this.#find((id) => id.includes(`.tool.${number - 1}.`), event);
     const isAgent = effect.kind === 'agentTurn';
-    if (isAgent && (happening === 'waits for people' || happening === 'goes on')) {
+    if (isAgent && happening === 'remembers') {
+      this.#report(effect, { type: 'agent.remembers', tool: 'inner' } satisfies AgentReport);
+    } else if (isAgent && (happening === 'waits for people' || happening === 'goes on')) {
       const type = happening === 'goes on' ? 'agent.goesOn' : 'agent.waits';
       this.#report(effect, { type, at: this.#at } satisfies AgentReport);
     } else if (happening === 'reports') this.#report(effect, isAgent ? agentSays : 'So far, so good.');
@@ -278,13 +280,18 @@ export class Rig {
 
   #sayToSession(event: PathEvent) {
     const turnId = `turn-${this.#messages + 1}`;
+    const options = readSending(event);
+    if (options !== undefined) {
+      return { type: 'session.send', turnId, message: this.#message(event.endsWith(atLength)), options };
+    }
     switch (event) {
-      case 'user sends':
-        return { type: 'session.send', turnId, message: this.#message() };
       case 'turn starts':
         return { type: 'session.start' };
       case 'user steers':
-        return { type: 'session.steer', turnId, message: { ...this.#message(), cause: 'steering' } };
+      case 'user steers, at length': {
+        const message = this.#message(event.endsWith(atLength));
+        return { type: 'session.steer', turnId, message: { ...message, cause: 'steering' } };
+      }
       case 'user cancels':
         return { type: 'session.cancel', reason: 'Enough.' };
       case 'user cancels the waiting turn':
@@ -306,9 +313,10 @@ export class Rig {
     }
   }
 
-  #message() {
+  #message(isLong = false) {
     this.#messages += 1;
-    return userMessage(`Message ${this.#messages}`, `message-${this.#messages}`);
+    // so much that it is not enough to mask what tools have said
+    return userMessage(isLong ? lengthy.repeat(2) : `Message ${this.#messages}`, `message-${this.#messages}`);
   }
 
   #model(event: PathEvent): StartedEffect {
@@ -377,6 +385,8 @@ export class Rig {
     turn?.on('*', (payload) => this.emitted.push(payload as Payload));
   }
 }
+
+const atLength = ', at length';
 
 const agentSays: AgentReport = {
   type: 'agent.emitted',

@@ -1,44 +1,138 @@
-import type { Host, HostInput } from '../../host.ts';
+import type { TurnOverrides } from '../../events.ts';
+import type { Command, Host, HostInput } from '../../host.ts';
 import type { CallModelOutput, ExecuteToolOutput, PrepareToolOutput } from '../../machines/contracts.ts';
 import type { SessionContext } from '../../machines/sessionMachine.ts';
 import type { TurnContext } from '../../machines/turnMachine.ts';
 import { eventOfTimer } from './hostWords.ts';
 import {
+  type AnswerRead,
   type ApplicationEvent,
-  asksFor,
+  answerWord,
+  atNoCost,
   failureEvents,
+  forFree,
+  isPathEvent,
   modelEvents,
   type PathEvent,
+  readyHappening,
   type ToolHappening,
-  toolHappenings,
 } from './pathEvent.ts';
 
+/** Whether it happens inside of the turn of a sub-agent. */
+export function isInAgent(input: HostInput): boolean {
+  if (input.type === 'command') return false;
+  return input.type === 'fired' ? input.timer.includes('/agent') : input.effect.includes('.agent.');
+}
+
 /**
- * What a row of a recording may be called, the best word first; then every other, since it may be all the same to the
- * machines.
+ * What a row of a recording may be in words, the best ones first, where it makes the conversation too long for the model
+ * or not. Mostly it is one event; what happens to a sub-agent is
+ * one thing there, and another to the call that it works on.
  */
-export function candidatesFor(input: HostInput, { actor, effects, turn }: Host): readonly PathEvent[] {
+export function waysFor(input: HostInput, host: Host, isLong: boolean): readonly (readonly PathEvent[])[] {
+  const candidates = isInAgent(input) ? [] : candidatesFor(input, host);
+  const words = [...new Set(isLong ? candidates.map(lengthyWord) : candidates)];
+  const agents = (host.turn?.getSnapshot().context.calls ?? []).flatMap(({ state, outcome }, index) =>
+    outcome === undefined && (state === 'executing' || state === 'awaitingAgent') ? [index + 1] : [],
+  );
+  const inside = agents.flatMap((number) =>
+    ofAgent.map((way) => way.map((word): PathEvent => `tool ${number} ${word}`)),
+  );
+  if (isInAgent(input)) return inside;
+  const alone = words.map((word) => [word]);
+  if (input.type !== 'command' || !heardInside.has(input.command.type)) return alone;
+  const said = agents.flatMap((number) => saidInside(input.command, number));
+  const ways = [...alone, ...said.map((word) => [word])];
+  return [...ways, ...ways.flatMap((way) => inside.map((then) => [...way, ...then]))];
+}
+
+/** What may come of something that happens to an agent. */
+const ofAgent: readonly (readonly ToolHappening[])[] = [
+  ['waits for people'],
+  ['goes on'],
+  ['completes'],
+  ['completes, for free'],
+  ['fails'],
+  ['fails, for free'],
+  ['goes on', 'completes'],
+  ['goes on', 'completes, for free'],
+  ['goes on', 'fails'],
+  ['goes on', 'fails, for free'],
+  ['goes on', 'waits for people'],
+];
+
+const heardInside: ReadonlySet<string> = new Set([
+  'session.approve',
+  'session.deny',
+  'session.resolveTool',
+  'session.extend',
+  'session.resume',
+]);
+
+function saidInside({ type }: Command, number: number): readonly PathEvent[] {
+  switch (type) {
+    case 'session.approve':
+      return [`tool ${number} is approved`];
+    case 'session.deny':
+      return [`tool ${number} is denied`];
+    case 'session.resolveTool':
+      return [`tool ${number} is answered by its client`];
+    default:
+      return [];
+  }
+}
+
+/** What a row may be called, the best word first; then others, since it may be all the same to the machines. */
+function candidatesFor(input: HostInput, { actor, effects, turn }: Host): readonly PathEvent[] {
   switch (input.type) {
     case 'fired':
       return [eventOfTimer(input.timer)];
-    case 'reported':
-      return ['model streams'];
+    case 'reported': {
+      const number = toolNumber(input.effect);
+      return [number === undefined ? 'model streams' : `tool ${number} reports`];
+    }
     case 'command':
       return commandCandidates(input.command, actor.getSnapshot().context, turn?.getSnapshot().context);
     case 'settled': {
       const { value, error } = input.result;
       const { kind = '' } = effects.get(input.effect) ?? {};
       if (kind === 'callModel') {
-        return [error === undefined ? modelWord(value as CallModelOutput) : 'model call breaks', ...modelEvents];
+        const words = error === undefined ? modelWords(value as CallModelOutput) : (['model call breaks'] as const);
+        return [...words, ...words.map(atNoCost), ...modelEvents];
       }
       const words = applicationWords[kind];
-      if (words !== undefined) return words;
-      const [, index] = /\.tool\.(\d+)\./.exec(input.effect) ?? [];
-      const number = Number(index) + 1;
-      const first = error === undefined ? toolWord(value as PrepareToolOutput | ExecuteToolOutput) : 'breaks';
-      return [first, ...toolHappenings].map((word): PathEvent => `tool ${number} ${word}`);
+      if (words !== undefined) return [...words, ...words.map(atNoCost)];
+      const number = toolNumber(input.effect) ?? 0;
+      const happenings =
+        error === undefined ? toolWords(value as PrepareToolOutput | ExecuteToolOutput) : (['breaks'] as const);
+      return happenings.map((word): PathEvent => `tool ${number} ${word}`);
     }
   }
+}
+
+function lengthyWord(event: PathEvent): PathEvent {
+  const words = [`${event} at length`, `${event}, at length`];
+  return words.find(isPathEvent) ?? event;
+}
+
+/**
+ * The ways in the order of what they cost: in paths everything costs more than a turn may spend without being asked, but
+ * for what is for free.
+ */
+export function cheapFirst(
+  ways: readonly (readonly PathEvent[])[],
+  turn: TurnContext | undefined,
+): readonly (readonly PathEvent[])[] {
+  const { softCost } = turn?.settings.limits ?? {};
+  if (softCost === undefined || (turn?.totals.cost ?? 0) > softCost) return ways;
+  const isFree = (way: readonly PathEvent[]) => way.some((event) => event.endsWith(forFree));
+  return [...ways.filter(isFree), ...ways.filter((way) => !isFree(way))];
+}
+
+/** The number of the tool that an effect is about. */
+function toolNumber(effect: string): number | undefined {
+  const [, index] = /\.tool\.(\d+)\./.exec(effect) ?? [];
+  return index === undefined ? undefined : Number(index) + 1;
 }
 
 /** What effects may come to of which paths know nothing but how they lead on. */
@@ -49,7 +143,7 @@ const applicationWords: Readonly<Record<string, readonly ApplicationEvent[]>> = 
 };
 
 function commandCandidates(
-  command: (HostInput & { type: 'command' })['command'],
+  command: Command,
   { queue }: SessionContext,
   turn: TurnContext | undefined,
 ): readonly PathEvent[] {
@@ -59,7 +153,7 @@ function commandCandidates(
   };
   switch (command.type) {
     case 'session.send':
-      return ['user sends'];
+      return [sendingWord(command.options)];
     case 'session.start':
       return ['turn starts'];
     case 'session.steer':
@@ -90,37 +184,52 @@ function commandCandidates(
   }
 }
 
-function modelWord(output: CallModelOutput): PathEvent {
-  if (output.type === 'denied') return 'answer is denied';
+/** The word for a message, with the limits and the form of its own turn. */
+function sendingWord({ limits, output }: TurnOverrides = {}): PathEvent {
+  const form = output === undefined ? '' : ', for an output';
+  const { maxSteps } = limits ?? {};
+  return maxSteps === undefined ? `user sends${form}` : `user sends, for ${maxSteps as number} steps at most${form}`;
+}
+
+/** What came of a model call, the best word first; then every other, since it may be all the same to the machines. */
+function modelWords(output: CallModelOutput): readonly PathEvent[] {
+  if (output.type === 'denied') return ['answer is denied'];
   if (output.type === 'trouble') {
     const { type } = output.failure;
     const own = failureEvents.find((word) => word === `model fails: ${type}`);
-    return own ?? 'model fails: unknown';
+    return [own ?? 'model fails: unknown', ...failureEvents, 'model fails, over budget'];
   }
-  const calls = countCalls(output);
-  const { unified } = output.finishReason;
-  if (unified === 'content-filter') return 'model refuses';
-  if (calls > 0 && unified === 'length') return 'model is cut off in a tool call';
-  if (calls === 1 && unified === 'pause') return 'model pauses in a tool call';
-  if (calls > 0) return asksFor(calls);
-  if (unified === 'pause') return 'model pauses';
-  return output.content.length === 0 ? 'model answers nothing' : 'model answers';
+  const read: AnswerRead = {
+    finish: readFinish(output),
+    calls: countCalls(output),
+    isEmpty: output.content.length === 0,
+    isOverBudget: false,
+  };
+  return [answerWord(read), answerWord({ ...read, isOverBudget: true })];
 }
 
-function toolWord(output: PrepareToolOutput | ExecuteToolOutput): ToolHappening {
+function readFinish({ finishReason: { unified } }: CallModelOutput & { type: 'answer' }): AnswerRead['finish'] {
+  if (unified === 'length' || unified === 'content-filter' || unified === 'pause') return unified;
+  return 'stop';
+}
+
+function toolWords(output: PrepareToolOutput | ExecuteToolOutput): readonly ToolHappening[] {
   switch (output.type) {
-    case 'ready':
-      if (output.approval !== undefined) return 'needs approval';
-      if (output.isClientSide) return 'is for a client';
-      if (output.agent !== undefined) return 'is for an agent';
-      return output.sequential ? 'is ready, to run alone' : 'is ready';
-    case 'refused':
-      return output.outcome.type === 'denied' ? 'is denied by a guardrail' : 'is refused';
+    case 'ready': {
+      const isNoted = (output.reports ?? []).length > 0;
+      const runner = output.isClientSide ? 'client' : output.agent === undefined ? 'turn' : 'agent';
+      const runsAlone = output.sequential;
+      return [readyHappening({ needsApproval: output.approval !== undefined, runner, runsAlone, isNoted })];
+    }
+    case 'refused': {
+      if (output.outcome.type === 'denied') return ['is denied by a guardrail'];
+      return [(output.reports ?? []).length > 0 ? 'is refused, noted by a guardrail' : 'is refused'];
+    }
     case 'failed':
-      return 'fails for now';
+      return ['fails for now', 'fails'];
     case 'settled':
-      if (output.outcome.type !== 'completed') return 'fails';
-      return output.outcome.retry === true ? 'asks to be called again' : 'completes';
+      if (output.outcome.type !== 'completed') return ['fails', 'fails for now'];
+      return output.outcome.retry === true ? ['asks to be called again', 'completes'] : ['completes'];
   }
 }
 

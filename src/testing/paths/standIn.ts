@@ -1,6 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
 import { effect } from '../../effects.ts';
-import type { AgentEmitted, AgentWaits } from '../../events.ts';
+import type { AgentEmitted, AgentRemembers, AgentWaits } from '../../events.ts';
 import type { AgentTurnInput, AgentTurnOutput } from '../../machines/delegation.ts';
 import type { sessionMachine } from '../../machines/sessionMachine.ts';
 import type { turnMachine } from '../../machines/turnMachine.ts';
@@ -11,7 +11,7 @@ type Session = typeof sessionMachine;
 type TurnActors = { readonly toolCall: { provide(implementations: object): unknown } };
 
 /** What the stand-in of an agent's turn reports. */
-export type AgentReport = AgentEmitted | AgentWaits;
+export type AgentReport = AgentEmitted | AgentWaits | AgentRemembers;
 
 /** The machine with agents whose turns are one effect each: what goes on inside of them is no business of a path. */
 export function withStandIns(machine: PathMachine): PathMachine {

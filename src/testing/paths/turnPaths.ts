@@ -39,6 +39,7 @@ export interface TurnPaths {
  * timers, what people do) and finds the paths through them. Bounds keep them finitely many.
  *
  * @throws TypeError for a bound that is no whole number, or for a state that no path gets to
+ * @throws RangeError for bounds within which there is too much to walk, naming those to lower
  * @example
  * ```ts
  * for (const path of turnPaths({ tools: 1 }).smoke) test(path.name, () => runPath(path));

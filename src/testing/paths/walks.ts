@@ -39,7 +39,14 @@ const plans: Readonly<Record<PathSubjectName, readonly Plan[]>> = {
     {
       features: ['output'],
       most: { attempts: 1, tools: 1, toolAttempts: 1 },
-      model: ['model streams', 'model answers', 'model answers nothing', 'model asks for 1 tool', 'model refuses'],
+      model: [
+        'model streams',
+        'model answers',
+        'model answers nothing',
+        'model asks for 1 tool',
+        'model refuses',
+        'model refuses in a tool call, over budget',
+      ],
     },
     {
       features: ['pauses'],

@@ -20,8 +20,11 @@ export function coveringWays(
   graph: PathGraph,
   offers: (edge: GraphEdge, from: GraphNode) => readonly string[],
 ): readonly Way[] {
-  const left = new Set([...graph.nodes.values()].flatMap((node) => node.edges.flatMap((edge) => offers(edge, node))));
-  const isWanted = (edge: GraphEdge, from: GraphNode) => offers(edge, from).some((item) => left.has(item));
+  const offered = new Map(
+    [...graph.nodes.values()].flatMap((node) => node.edges.map((edge) => [edge, offers(edge, node)] as const)),
+  );
+  const left = new Set([...offered.values()].flat());
+  const isWanted = (edge: GraphEdge) => offered.get(edge)?.some((item) => left.has(item)) === true;
   const isLast = (edge: GraphEdge) => graph.nodes.get(edge.to)?.edges.length === 0;
   const ways: Way[] = [];
   while (left.size > 0) {
@@ -29,7 +32,7 @@ export function coveringWays(
     let node = graph.start;
     const take = (edges: Way) => {
       for (const edge of edges) {
-        for (const item of offers(edge, node)) left.delete(item);
+        for (const item of offered.get(edge) ?? []) left.delete(item);
         way.push(edge);
         node = graph.nodes.get(edge.to) ?? node;
       }
@@ -47,28 +50,41 @@ export function coveringWays(
   return ways;
 }
 
+/** How a search got to a node, from the one that it set out from. */
+interface Arrival {
+  readonly length: number;
+  readonly edge?: GraphEdge;
+  readonly before?: Arrival;
+}
+
 /** A shortest way from a node over an edge that is wanted; of equally short ones, one that the way can go on from. */
 function nearest(
   { nodes }: PathGraph,
   from: GraphNode,
-  isWanted: (edge: GraphEdge, from: GraphNode) => boolean,
+  isWanted: (edge: GraphEdge) => boolean,
   isLast?: (edge: GraphEdge) => boolean,
 ): Way | undefined {
-  const ways = new Map<string, Way>([[from.key, []]]);
-  let last: Way | undefined;
-  for (const [key, way] of ways) {
-    const node = nodes.get(key);
-    if (node === undefined || (last !== undefined && way.length >= last.length)) continue;
-    for (const edge of node.edges) {
-      if (isWanted(edge, node)) {
-        if (isLast?.(edge) !== true) return [...way, edge];
-        last ??= [...way, edge];
-      } else if (!ways.has(edge.to)) {
-        ways.set(edge.to, [...way, edge]);
+  const arrivals = new Map<string, Arrival>([[from.key, { length: 0 }]]);
+  let last: Arrival | undefined;
+  for (const [key, before] of arrivals) {
+    if (last !== undefined && before.length >= last.length) break;
+    for (const edge of nodes.get(key)?.edges ?? []) {
+      const arrival: Arrival = { length: before.length + 1, edge, before };
+      if (isWanted(edge)) {
+        if (isLast?.(edge) !== true) return wayTo(arrival);
+        last ??= arrival;
+      } else if (!arrivals.has(edge.to)) {
+        arrivals.set(edge.to, arrival);
       }
     }
   }
-  return last;
+  return last && wayTo(last);
+}
+
+function wayTo(arrival: Arrival): Way {
+  const way: GraphEdge[] = [];
+  for (let each: Arrival | undefined = arrival; each?.edge !== undefined; each = each.before) way.push(each.edge);
+  return way.reverse();
 }
 
 /** All ways of at most that many edges that visit no node twice; those that cannot go on, and those that are cut off. */

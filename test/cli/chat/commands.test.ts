@@ -86,7 +86,7 @@ describe('a command', () => {
   test('shortens the conversation once there is enough of it, and says why it cannot before', async () => {
     const { said, conversation } = await run('/compact');
     expect(said).toEqual([expect.stringMatching(/^problem: .* has nothing to shorten /)]);
-    for (let turn = 0; turn < 4; turn += 1) await conversation.send('what is 2+2?').result;
+    for (let turn = 0; turn < 4; turn += 1) await conversation.send(`what is 2+2${'?'.repeat(300)}`).result;
     let removed = 0;
     conversation.session.on('compaction.completed', (event) => {
       removed = event.removed;

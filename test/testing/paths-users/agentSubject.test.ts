@@ -44,6 +44,20 @@ const options = {
 };
 const everything = agentSubject(options, { calls });
 
+/** One that waits for leave to go on. */
+const pausing = agentSubject(
+  { tools: [clock], limits: { lastStep: 'ask', softCost: 5, maxSteps: 2 }, pricing: () => 1 },
+  { calls: [{ name: 'clock' }] },
+);
+
+/** One whose tools are several things at once. */
+const asking = agentSubject({
+  tools: [
+    defineTool({ name: 'book', input: z.object({}), approval: true, sequential: true, execute: () => 'booked' }),
+    defineTool({ name: 'sign', input: z.object({}), approval: true }),
+  ],
+});
+
 function ofTurn(...steps: readonly (readonly [PathEvent, string])[]): TurnPath {
   return writtenPath(`goes by ${steps.map(([event]) => event).join(', ')}`, { machine: 'turn' }, steps);
 }
@@ -73,6 +87,9 @@ describe('an agent as the subject of paths', () => {
     describePaths({ describe, test }, { machine, subject: everything });
   }
   describePaths({ describe, test }, { machine: 'toolCall', cover: 'edges', subject: everything });
+  describePaths({ describe, test }, { subject: pausing, to: 'awaitingExtension' });
+  describePaths({ describe, test }, { subject: pausing, to: 'awaitingResume' });
+  describePaths({ describe, test }, { subject: asking, bounds: { tools: 1 } });
   describePaths({ describe, test }, { subject: agentSubject({}) });
 });
 

@@ -33,7 +33,17 @@ describe('describePaths()', () => {
     const subject: PathSubject = {
       ...machineSubject(),
       reach: {
-        ...{ steps: 1, attempts: 1, tools: 1, toolAttempts: 1, toolErrors: 1, parallelTools: 1, retries: 0, turns: 1 },
+        ...{
+          steps: 1,
+          attempts: 1,
+          tools: 1,
+          toolAttempts: 1,
+          toolErrors: 1,
+          totalToolErrors: 100,
+          parallelTools: 1,
+          retries: 0,
+          turns: 1,
+        },
         features: [],
         avoid: ['model pauses', 'model streams'],
       },

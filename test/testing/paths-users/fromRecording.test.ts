@@ -28,13 +28,13 @@ describe('pathFromRecording()', () => {
         continue;
       }
       await runPath(path);
-      const [first = '', ...states] = statesOf(recorded);
-      expect(withoutRepeats([first, ...path.steps.map(({ state }) => state)])).toEqual(
-        withoutRepeats([first, ...states]),
-      );
+      const recordedStates = withoutRepeats(statesOf(recorded));
+      const [first = ''] = recordedStates;
+      const states = [first, ...path.steps.map(({ state }) => state)];
+      expect(inOrder(recordedStates, states)).toEqual(recordedStates);
     }
-    // tools that are several things at once, and limits that paths know nothing of
-    expect(unsaid.length).toBeLessThan(45);
+    // conversations that are too long in another place than on a path, and agents that use up a budget
+    expect(unsaid.length).toBeLessThanOrEqual(8);
     for (const reason of unsaid) expect(reason).toMatch(/^Row \d+ of the recording \([^)]+\) has no words/);
   });
 
@@ -120,6 +120,13 @@ function statesOf({ start, rows }: RecordedSession): readonly string[] {
       return state();
     }),
   ];
+}
+
+/** Those that are come by in their order; what a sub-agent does at once is one thing after the other on a path. */
+function inOrder(states: readonly string[], comeBy: readonly string[]): readonly string[] {
+  let next = 0;
+  for (const state of comeBy) if (state === states[next]) next += 1;
+  return states.slice(0, next);
 }
 
 function withoutRepeats(states: readonly string[]): readonly string[] {

@@ -40,7 +40,7 @@ describe('the smoke paths', () => {
 describe('pathCoverage()', () => {
   it('counts what a path comes by, which coverageTable() shows', async () => {
     expect(coverageTable({ machines: [of('toolCall', await coverageOfOneTool())] })).toMatchInlineSnapshot(`
-      "toolCall: 4 of 10 states, 3 of 26 transitions, 0 of 7 guards both ways
+      "toolCall: 4 of 10 states, 3 of 27 transitions, 0 of 7 guards both ways
           1     preparing
           1     queued
         ✗ 0     awaitingApproval
@@ -72,6 +72,7 @@ describe('pathCoverage()', () => {
         ✗ 0     delegating: tool.forward
         ✗ 0     delegating: agent.waits
         ✗ 0     delegating: agent.goesOn
+        ✗ 0     delegating: agent.remembers
         ✗ 0     delegating: agent.emitted
         ✗ 0  0  delegating: done: agent [hasAgentAnswered]
         ✗ 0     delegating: done: agent [else]

@@ -1,9 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { rootOf } from '../../../src/testing/paths/alphabet.ts';
-import { type PathGraph, walk } from '../../../src/testing/paths/graph.ts';
+import { defaultBounds, type PathBounds } from '../../../src/testing/paths/bounds.ts';
+import { keyOf, type PathGraph, walk } from '../../../src/testing/paths/graph.ts';
 import { toPath } from '../../../src/testing/paths/path.ts';
+import { Rig } from '../../../src/testing/paths/rig.ts';
+import { type TransitionName, transitionsIn } from '../../../src/testing/paths/taken.ts';
 import { walksOf } from '../../../src/testing/paths/walks.ts';
 import { coveringWays } from '../../../src/testing/paths/ways.ts';
+import { Random } from '../../../src/testing/random.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -28,6 +32,31 @@ describe('the walk', () => {
       );
       expect(steps.map(({ transitions }) => transitions)).toEqual(way.map(({ transitions }) => transitions));
     }
+    // and any number of ways, chosen by chance
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const random = new Random(seed);
+      const transitions: TransitionName[] = [];
+      const rig = new Rig(options.root, bounds);
+      rig.actor.system.inspect((event) => transitions.push(...transitionsIn(event)));
+      let node = graph.start;
+      for (let left = 60; left > 0 && node.edges.length > 0; left -= 1) {
+        const edge = random.pick(node.edges);
+        transitions.length = 0;
+        rig.apply(edge.event);
+        expect([edge.event, transitions, keyOf(rig, machine, bounds)]).toEqual([edge.event, edge.transitions, edge.to]);
+        node = graph.nodes.get(edge.to) ?? node;
+      }
+      rig.stop();
+    }
+  });
+
+  it('gives up where there is too much to walk, and says what would be less', () => {
+    const bounds: PathBounds = { ...defaultBounds, attempts: 1, features: ['compaction', 'preparation'] };
+    expect(() => walk({ machine: 'turn', root: rootOf('turn'), bounds, isAllowed: () => true, most: 30 })).toThrow(
+      new RangeError(
+        'turnPaths(): within these bounds there are more than 30 situations, which is too many: lower `steps` (2), `tools` (2), `toolAttempts` (2), or take fewer `features` at a time than compaction, preparation, or `avoid` some of what may happen.',
+      ),
+    );
   });
 });
 

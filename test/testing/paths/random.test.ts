@@ -22,10 +22,12 @@ const someBounds = fc.record({
   tools: fc.integer({ min: 1, max: 4 }),
   toolAttempts: fc.integer({ min: 1, max: 3 }),
   toolErrors: fc.integer({ min: 1, max: 3 }),
+  totalToolErrors: fc.constant(100),
   parallelTools: fc.integer({ min: 1, max: 4 }),
   retries: fc.integer({ min: 0, max: 2 }),
   turns: fc.integer({ min: 1, max: 4 }),
-  features: fc.subarray([...pathFeatures]),
+  // the specification knows pauses as a whole
+  features: fc.subarray(pathFeatures.filter((feature) => feature !== 'extensions' && feature !== 'spending')),
 });
 const choices = fc.array(fc.nat({ max: 10_000 }), { minLength: 1, maxLength: 60 });
 

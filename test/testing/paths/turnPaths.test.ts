@@ -40,11 +40,11 @@ describe('turnPaths()', () => {
     [{ retries: -1 }, 'turnPaths(): `retries` must be a whole number from 0, not -1.'],
     [
       { toolLimit: 1 },
-      'turnPaths(): there is no bound `toolLimit`. Known: steps, attempts, tools, toolAttempts, toolErrors, parallelTools, retries, turns, features.',
+      'turnPaths(): there is no bound `toolLimit`. Known: steps, attempts, tools, toolAttempts, toolErrors, totalToolErrors, parallelTools, retries, turns, features.',
     ],
     [
       { features: ['approval'] },
-      'turnPaths(): there is no feature `approval`. Known: approvals, clients, agents, guardrails, preparation, output, pauses, compaction, repetition.',
+      'turnPaths(): there is no feature `approval`. Known: approvals, clients, agents, guardrails, preparation, output, pauses, extensions, spending, compaction, repetition.',
     ],
     [
       { avoid: ['runing'] },

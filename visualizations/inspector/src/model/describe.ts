@@ -128,6 +128,7 @@ function describePayload(event: Payload): string {
     case 'turn.resumed':
       return `${event.reason}, ${event.spent} spent`;
     case 'compaction.started':
+    case 'compaction.cancelled':
       return event.reason;
     case 'compaction.completed':
     case 'compaction.failed':
