@@ -210,11 +210,14 @@ function saidOfApproval(step: Step, { number, happening }: ToolTold): readonly S
     state === 'awaitingApproval' && (isForAll || index + 1 === number) ? [index + 1] : [],
   );
   const started = startedTools(step);
-  const said = approved.flatMap((each): Said[] => {
-    const names = toolName(each);
+  const said = approved.flatMap((each, index): Said[] => {
     const by = each === number ? 'user' : 'session';
-    const own = started.filter(({ toolCallId }) => toolCallId === names.toolCallId);
-    return [{ type: 'tool.approvalResolved', ...names, decision: 'approved', by }, ...own];
+    const next = approved[index + 1] ?? each + 1;
+    // what has waited behind it begins with it
+    const begun = started.filter(({ toolCallId }) => {
+      return range(each, next).some((candidate) => toolName(candidate).toolCallId === toolCallId);
+    });
+    return [{ type: 'tool.approvalResolved', ...toolName(each), decision: 'approved', by }, ...begun];
   });
   const others = started.filter((each) => !said.includes(each));
   return [...said, ...others, ...requestedTools(step)];
@@ -564,6 +567,10 @@ function messageId(moment: Step): string | undefined {
   const { step, attempt } = place(moment);
   const call = moment.after.started.findLast(({ id }) => id.endsWith(`.${step}.model.${attempt}`));
   return call?.id.replace('.model.', '.');
+}
+
+function range(from: number, to: number): readonly number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
 function toolName(number: number): { readonly toolCallId: string; readonly toolName: string } {

@@ -45,6 +45,8 @@ export interface TurnStory {
   /** Whether the conversation was shortened for this step, and whether by a summary. */
   readonly isShortened: boolean;
   readonly isSummarized: boolean;
+  /** Whether somebody spoke last before it began. */
+  readonly isSteered: boolean;
   /** Since when people are waited for, and for how long they were before. */
   readonly pausedAt: number | undefined;
   readonly pausedMs: number;
@@ -112,6 +114,7 @@ const unbegun: TurnStory = {
   newest: 0,
   isShortened: false,
   isSummarized: false,
+  isSteered: false,
   pausedAt: undefined,
   pausedMs: 0,
   text: '',
@@ -208,6 +211,7 @@ function beginStep(turn: TurnStory, at: number): TurnStory {
     steering: 0,
     isShortened: false,
     isSummarized: false,
+    isSteered: turn.steering > 0,
   };
 }
 
@@ -219,7 +223,8 @@ function endTools(turn: TurnStory): TurnStory {
 /** What is left of long outputs once a step has begun, or a summary has come. */
 function afterCompaction(turn: TurnStory, event: PathEvent, was: StateRead, is: StateRead): TurnStory {
   if (isSummary(event) && was.session !== 'compacting') {
-    return turn.hasOverflowed ? { ...turn, older: 0 } : { ...turn, older: 0, isSummarized: true };
+    if (!turn.hasOverflowed) return { ...turn, older: 0, isSummarized: true };
+    return { ...turn, older: 0, newest: turn.isSteered ? 0 : turn.newest };
   }
   if (isSummary(event)) return isUsable(event) ? { ...turn, older: 0, newest: 0 } : turn;
   const hasBegun = isNewStep(event, was.turn, is.turn);

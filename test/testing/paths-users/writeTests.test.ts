@@ -25,6 +25,7 @@ describe('writeTests()', () => {
           tools: 2,
           toolAttempts: 2,
           toolErrors: 3,
+          totalToolErrors: 100,
           parallelTools: 8,
           retries: 1,
           turns: 2,

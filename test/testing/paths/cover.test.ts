@@ -85,6 +85,7 @@ describe('the ways into a state', () => {
         'compaction actor is in error',
         'user steers',
         'tool 1 is refused',
+        'tool 1 is refused, noted by a guardrail',
         'tool 2 is denied',
         'tool 2 is not approved in time',
         'tool 2 is answered by its client',
