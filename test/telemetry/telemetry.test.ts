@@ -445,7 +445,7 @@ describe('compaction', () => {
       { compaction: { keepMessages: 1 } },
     );
     const say = async (text: string) => {
-      session.send(text);
+      session.send(`${text} `.repeat(200));
       await clock.advance(0);
     };
     await say('a');

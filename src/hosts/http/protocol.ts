@@ -19,6 +19,25 @@ export interface SessionResource {
   readonly last_event_id: string;
 }
 
+/** Sessions, those first in which something happened last. */
+export interface SessionList {
+  readonly sessions: readonly SessionSummaryResource[];
+  /** Where there may be more: the `before` of the next page. */
+  readonly next?: string;
+}
+
+/** A session as lists show it. */
+export interface SessionSummaryResource extends Pick<SessionResource, 'id' | 'agent' | 'status'> {
+  /** The beginning of its first message. Like what follows, only where sessions are kept. */
+  readonly title?: string;
+  /** How many turns have ended. */
+  readonly turns?: number;
+  /** In epoch ms. */
+  readonly created_at?: number;
+  /** When something of it was kept last, in epoch ms. */
+  readonly updated_at?: number;
+}
+
 export interface CreateSession {
   /** Of letters, digits and `. _ ~ -`. @default a random one */
   readonly id?: string | undefined;

@@ -31,6 +31,18 @@ export const routes: readonly Route[] = [
     },
     async ({ body, host }) => ({ status: 201, json: (await host.sessions.create(body.id)).resource }),
   ),
+  route(
+    {
+      id: 'listSessions',
+      method: 'get',
+      path: '/v1/sessions',
+      summary: 'The sessions that there are, those first in which something happened last',
+      query: schemas.sessionsQuery,
+      answers: [{ status: 200, description: 'A page of them', schema: schemas.sessionList }],
+      problems: [],
+    },
+    async ({ query, host }) => ({ status: 200, json: await host.sessions.list(query) }),
+  ),
   sessionRoute(
     {
       id: 'getSession',

@@ -18,6 +18,7 @@ import {
   type Problem,
   type ProblemCode,
   problemKinds,
+  type SessionList,
   type SessionResource,
   type Snapshot,
   type SnapshotOfTurn,
@@ -147,6 +148,22 @@ export const eventsQuery = z.strictObject({
   exclude: names.optional().describe('Types of events that are not wanted, with commas between them'),
 });
 
+/** What a list of sessions is asked for with. */
+export const sessionsQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d+$/, 'Not a whole number')
+    .transform(Number)
+    .pipe(z.number().min(1).max(200))
+    .optional()
+    .describe('How many sessions at most, from 1 to 200; 50 where it is left out'),
+  before: z
+    .string()
+    .regex(/^\d{1,16}:./, 'Not the `next` of a page')
+    .optional()
+    .describe('The `next` of the page before; where it is left out, the list begins with the newest'),
+});
+
 // ------------------------------------------------------------------------------------------------------------ answers
 
 const usage: z.ZodType<Usage> = named(
@@ -169,6 +186,24 @@ export const sessionResource: z.ZodType<SessionResource> = named(
     queued: count,
     usage,
     last_event_id: z.string(),
+  }),
+);
+
+export const sessionList: z.ZodType<SessionList> = named(
+  'SessionList',
+  z.object({
+    sessions: z.array(
+      z.object({
+        id,
+        agent: z.string(),
+        status: z.enum(['idle', 'compacting', 'in_turn']),
+        title: exactly(z.string()),
+        turns: exactly(count),
+        created_at: exactly(z.number()),
+        updated_at: exactly(z.number()),
+      }),
+    ),
+    next: exactly(z.string()),
   }),
 );
 

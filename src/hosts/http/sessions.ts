@@ -3,8 +3,9 @@ import type { TurnEvent } from '../../events.ts';
 import type { HttpLimits } from './limits.ts';
 import { LiveSession, type LiveSessionOptions, stopping } from './liveSession.ts';
 import { isProblem, ProblemError } from './problem.ts';
-import type { DisconnectReason } from './protocol.ts';
+import type { DisconnectReason, SessionList } from './protocol.ts';
 import type { ServedAgent, ServedSession } from './servedAgent.ts';
+import { listSessions, type Page } from './sessionList.ts';
 
 /** How many are read at first of a session that is opened again. */
 const latestEvents = 100;
@@ -67,6 +68,12 @@ export class Sessions {
       if ((await store.read(id)) === undefined) throw isMissing(id);
       return this.#withPast(await this.#agent.open({ id }));
     });
+  }
+
+  /** A page of those that there are. */
+  async list(page: Page): Promise<SessionList> {
+    const open = [...this.#open].flatMap(([id, { live }]) => (live === undefined ? [] : [[id, live] as const]));
+    return orProblem(() => listSessions(this.#agent, new Map(open), page));
   }
 
   /** The session of that id, or a new one. */

@@ -429,7 +429,8 @@ describe('turnchart replay of a session', { timeout }, () => {
     const agent = createAgent({ ...commandLineAgent({ model, isSimulated: true }, home), store });
     const first = agent.session({ id: 'trip' });
     first.on('tool.approvalRequested', ({ toolCallId }) => first.approve(toolCallId, { remember: 'session' }));
-    for (const question of ['delete a.txt', 'ask an agent what is 6*7?', 'what is 3+3?', 'what is 4+4?']) {
+    const long = `what is 3+3? ${'I have always wanted to know. '.repeat(20)}`;
+    for (const question of ['delete a.txt', 'ask an agent what is 6*7?', long, 'what is 4+4?', 'what is 5+5?']) {
       await first.send(question).result;
     }
     const rested = new Promise((resolve) => first.on('session.idle', resolve));
@@ -448,6 +449,7 @@ describe('turnchart replay of a session', { timeout }, () => {
       'The agent says: 6*7 = 42.',
       '3+3 = 6.',
       '4+4 = 8.',
+      '5+5 = 10.',
       'b.txt is deleted.',
     ]);
     expect(stderr).toMatch(/^Compacted: /m);

@@ -43,6 +43,10 @@ describe('a client', () => {
     const { client } = clientOf(subject(scriptedModel(['One.', 'Two.'])));
     const session = await client.sessions.create({ id: 'trip' });
     expect(await client.sessions.get('trip')).toEqual(session);
+    expect(await client.sessions.list({ limit: 5 })).toEqual({
+      sessions: [{ id: 'trip', agent: session.agent, status: 'idle' }],
+    });
+    expect((await client.sessions.list()).sessions).toHaveLength(1);
     for (const said of ['One.', 'Two.']) {
       const { turn_id } = await client.messages.create('trip', said);
       const seen = await until(client.events.stream('trip'), 'turn.completed');
@@ -71,7 +75,12 @@ describe('a client', () => {
   });
 
   it('lets a turn go on that is paused, and shortens the conversation', async () => {
-    const look = defineTool({ name: 'look', description: 'Looks', input: z.object({}), execute: () => 'seen' });
+    const look = defineTool({
+      name: 'look',
+      description: 'Looks',
+      input: z.object({}),
+      execute: () => 'seen '.repeat(80),
+    });
     const script = scriptedModel([{ calls: [{ name: 'look' }] }, { calls: [{ name: 'look' }] }, 'Done.', 'A summary.']);
     const { client } = clientOf(
       subject(script, {

@@ -8,6 +8,7 @@ import {
   httpApp,
   type MessageAccepted,
   type MessageList,
+  type SessionList,
   type SessionResource,
   type Snapshot,
 } from 'turnchart/http';
@@ -89,6 +90,61 @@ describe('sessions', () => {
     expect(snapshot).toMatchObject({ status: 'inTurn', turn: { id: turn_id, state: 'callingModel', step: 1 } });
     expect(await answer(await get(path))).toMatchObject({ status: 'in_turn', queued: 0 });
     await stream.close();
+  });
+});
+
+describe('the list of sessions', () => {
+  const list = async ({ get }: Subject, query = '') => answer<SessionList>(await get(`/v1/sessions${query}`));
+
+  it('has those that are open, the last one first', async () => {
+    const served = subject(scriptedModel([{ text: 'On', hangs: true }]));
+    expect(await list(served)).toEqual({ sessions: [] });
+    await served.open('one');
+    await served.send(await served.open('two'), 'Hi');
+    expect(await list(served)).toEqual({
+      sessions: [
+        { id: 'two', agent: 'agent', status: 'in_turn' },
+        { id: 'one', agent: 'agent', status: 'idle' },
+      ],
+    });
+  });
+
+  it('has those that are kept page by page, and before them those of which nothing is kept yet', async () => {
+    const store = memoryStore();
+    const before = subject(scriptedModel(['One.', 'Two.', 'Three.']), { store });
+    for (const id of ['a', 'b', 'c']) {
+      const path = await before.open(id);
+      await before.send(path, `Hi ${id}`);
+      await idle(before, path);
+      before.clock.advance(1_000);
+    }
+    await before.agent.close();
+    const served = subject(scriptedModel([{ text: 'On', hangs: true }]), { store });
+    await served.open('fresh');
+    await served.send('/v1/sessions/b', 'Again');
+    const first = await list(served, '?limit=2');
+    expect(first.sessions.map(({ id }) => id).sort()).toEqual(['b', 'c', 'fresh']);
+    expect(first.sessions[0]).toEqual({ id: 'fresh', agent: 'agent', status: 'idle' });
+    expect(first.sessions.find(({ id }) => id === 'b')).toMatchObject({ status: 'in_turn', title: 'Hi b' });
+    expect(first.sessions.find(({ id }) => id === 'c')).toMatchObject({ status: 'idle', turns: 1 });
+    const second = await list(served, `?limit=2&before=${encodeURIComponent(first.next ?? '')}`);
+    expect(second.sessions).toEqual([
+      {
+        id: 'a',
+        agent: 'agent',
+        status: 'idle',
+        title: 'Hi a',
+        turns: 1,
+        created_at: expect.any(Number),
+        updated_at: expect.any(Number),
+      },
+    ]);
+    expect(second).not.toHaveProperty('next');
+  });
+
+  it.each(['limit=0', 'limit=201', 'limit=x', 'before=c', 'after=c'])('is refused for ?%s', async (query) => {
+    const { get } = subject(scriptedModel([]));
+    expect(await problem(await get(`/v1/sessions?${query}`))).toMatchObject({ status: 400, code: 'invalid_request' });
   });
 });
 
@@ -371,7 +427,7 @@ describe('a compaction', () => {
     const nothing = await problem(await served.post(`${path}/compact`));
     expect(nothing).toMatchObject({ status: 409, code: 'nothing_to_compact' });
     for (const said of ['first', 'second']) {
-      await served.send(path, said);
+      await served.send(path, `${said}, ${'and so on, '.repeat(40)}`);
       await idle(served, path);
     }
     const { since_id } = await answer<{ since_id: string }>(await served.post(`${path}/compact`), 202);
@@ -668,7 +724,7 @@ describe('a request that is wrong', () => {
 
   it('for a route that there is not is answered with 404', async () => {
     const { open, post, get } = subject(scriptedModel([]));
-    for (const refused of [await get('/'), await get('/v1/sessions'), await post(`${await open()}/snapshot`)]) {
+    for (const refused of [await get('/'), await get('/v1/agents'), await post(`${await open()}/snapshot`)]) {
       expect(await problem(refused)).toMatchObject({ status: 404, code: 'route_not_found' });
     }
   });

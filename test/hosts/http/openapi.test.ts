@@ -32,7 +32,7 @@ describe('the API document', () => {
       .filter(({ method, path }) => method !== 'ALL' || !path.endsWith('/*'))
       .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(':id', '{id}')}`);
     expect(described.map(({ route }) => route).toSorted()).toEqual(served.toSorted());
-    expect(served).toHaveLength(17);
+    expect(served).toHaveLength(18);
   });
 
   it('names each operation differently, and each parameter that its path has', () => {
@@ -49,7 +49,7 @@ describe('the API document', () => {
     expect(named.length).toBeGreaterThan(12);
     for (const [name, schema] of Object.entries(schemas)) {
       const id = schema instanceof z.ZodType ? schemas.components.get(schema)?.id : undefined;
-      if (id === undefined) expect(['components', 'eventsQuery']).toContain(name);
+      if (id === undefined) expect(['components', 'eventsQuery', 'sessionsQuery']).toContain(name);
       else expect(named).toContain(id);
     }
     expect(document.components.schemas.CreateMessage).toMatchObject({
@@ -124,6 +124,7 @@ describe('the API document', () => {
     await check('steerTurn', await served.post('/v1/sessions/s/steer', { content: 'On!' }));
     await stream.until('message.started');
     await check('getSession', await served.get('/v1/sessions/s'));
+    await check('listSessions', await served.get('/v1/sessions'));
     await check('cancelTurn', await served.post('/v1/sessions/s/cancel'));
     await check('cancelTurn', await served.post('/v1/sessions/s/cancel'));
     await check('deleteSession', await served.app.request('/v1/sessions/s', { method: 'DELETE' }));

@@ -9,6 +9,7 @@ import type {
   EventList,
   MessageAccepted,
   MessageList,
+  SessionList,
   SessionResource,
   Snapshot,
   ToolApproval,
@@ -21,6 +22,13 @@ import { eventsQuery, type StreamOptions, streamEvents } from './eventStream.ts'
 export interface MessageOptions extends PostOptions {
   /** What becomes of the message during a turn. @default 'queue' */
   readonly delivery?: Delivery;
+}
+
+export interface ListSessionsOptions extends RequestOptions {
+  /** How many at most, from 1 to 200. @default 50 */
+  readonly limit?: number;
+  /** The `next` of the page before. @default the list begins with the newest */
+  readonly before?: string;
 }
 
 /**
@@ -66,6 +74,15 @@ class SessionRequests {
   /** Opens a new session. */
   create({ id, ...options }: CreateSession & RequestOptions = {}): Promise<SessionResource> {
     return this.#connection.post('/v1/sessions', { id }, options);
+  }
+
+  /** A page of the sessions that there are, those first in which something happened last. */
+  list({ limit, before, ...options }: ListSessionsOptions = {}): Promise<SessionList> {
+    const query = new URLSearchParams({
+      ...(limit !== undefined && { limit: `${limit}` }),
+      ...(before !== undefined && { before }),
+    });
+    return this.#connection.get(query.size === 0 ? '/v1/sessions' : `/v1/sessions?${query}`, options);
   }
 
   get(id: string, options: RequestOptions = {}): Promise<SessionResource> {

@@ -16,4 +16,4 @@ export {
   UnauthorizedError,
 } from './errors.ts';
 export type { StreamOptions } from './eventStream.ts';
-export { type HttpClient, httpClient, type MessageOptions } from './httpClient.ts';
+export { type HttpClient, httpClient, type ListSessionsOptions, type MessageOptions } from './httpClient.ts';
