@@ -339,7 +339,8 @@ function afterEvent(
   }
   if (event.startsWith('model fails')) return { ...over, failures: turn.failures + 1, retryAt: at + delayMs };
   const text = event === 'model answers nothing' || callsOf(event) > 0 ? '' : 'Well, so it is.';
-  const older = turn.older + turn.newest;
+  // what somebody spoke after was masked with the rest
+  const older = turn.older + (turn.isShortened && turn.isSteered ? 0 : turn.newest);
   const next = { ...over, finishReason: finishReasonOf(event), text, older, newest: 0, failures: 0 };
   if (event === 'model pauses') return { ...next, requests: turn.requests + 1, isSummarized: false };
   const calls = callsOf(event);

@@ -7,7 +7,7 @@ import { oracles, runPath, type TurnPath, type TurnPathsOptions, turnPaths } fro
 import { allTransitions } from '../../../src/testing/paths/taken.ts';
 import { specification } from '../../spec/specification.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const ofTurn = turnPaths();
 
@@ -24,7 +24,7 @@ describe('the edge cover', () => {
     { machine: 'session' },
     { machine: 'compaction' },
     { machine: 'turn', steps: 1 },
-    { machine: 'turn', steps: 3, tools: 1 },
+    { machine: 'turn', steps: 3, tools: 1, attempts: 1, toolAttempts: 1 },
     { machine: 'turn', tools: 3, steps: 1 },
     { machine: 'turn', parallelTools: 1 },
     { machine: 'turn', retries: 0 },
