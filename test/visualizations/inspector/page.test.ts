@@ -149,6 +149,7 @@ describe('the page of the inspector', { timeout }, () => {
     const { page } = await inspected.open();
     const entries = await recordTools();
     await give(page, toText(entries));
+    await poll(() => stateOf(page).textContent()).toBe('done');
     const position = page.locator('.position');
     await page.keyboard.press('Home');
     await poll(() => position.textContent()).toMatch(/^1 \//);
@@ -292,8 +293,11 @@ describe('the page of the inspector', { timeout }, () => {
       const delta = { type: 'message.delta', messageId, step: 1, attempt: 1, text: `word ${n} ` } as const;
       return { type: 'event', event: { ...started.event, ...delta, seq, n: n + 1 } };
     });
+    const statuses = await page.evaluateHandle(watchStatus);
     await give(page, toText([...entries.slice(0, at), ...many, ...entries.slice(at)]));
     await poll(() => stateOf(page).textContent()).toBe('done');
+    await poll(() => page.locator('.status').textContent()).toBe('recording');
+    expect(await statuses.jsonValue()).toContainEqual(expect.stringMatching(/^reading, \d+ %$/));
     await page.getByRole('button', { name: 'deltas' }).click();
     await poll(() => page.locator('.count-of').textContent()).toBe(String(entries.length + many.length));
     expect(await page.locator('.row').count()).toBeLessThan(100);
@@ -372,6 +376,14 @@ function indexOf(entries: readonly RecordingEntry[], type: string): number {
   const index = entries.findIndex((entry) => entry.type === 'event' && entry.event.type === type);
   if (index === -1) throw new Error(`There is no ${type} in the recording.`);
   return index;
+}
+
+/** Runs in the page: all that its status says from now on. */
+function watchStatus(): (string | null | undefined)[] {
+  const seen: (string | null | undefined)[] = [];
+  const look = () => seen.push(document.querySelector('.status')?.textContent);
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+  return seen;
 }
 
 /** Runs in the page: which boxes and labels lie on others, and which texts are wider than what they stand in. */

@@ -35,6 +35,8 @@ export class ActorSystem {
   readonly titles = new Map<string, string>();
   /** By the ids of their calls and of their effects. */
   readonly paths = new Map<string, string>();
+  /** Of tool calls by their turn and their id: those of a sub-agent may have the ids of others. */
+  readonly #calls = new Map<string, string>();
   #root: AnyActorRef | undefined;
   #rootPath = '';
   /** The turn before, which is looked at until the next begins. */
@@ -54,6 +56,11 @@ export class ActorSystem {
     this.moment = emptyMoment;
     root?.system.inspect((event) => this.#inspect(event));
     this.look(look);
+  }
+
+  /** Path of the latest call with that id in a turn. */
+  callIn(turn: string, toolCallId: string): string | undefined {
+    return this.#calls.get(callKey(turn, toolCallId));
   }
 
   /** Takes down where everything is; gives the transitions that were taken since this was last asked. */
@@ -129,7 +136,9 @@ export class ActorSystem {
   #titleOf(ref: AnyActorRef, path: string, snapshot: object): string {
     const call = callOf(snapshot);
     if (call !== undefined) {
-      this.paths.set(call.call.toolCallId, path);
+      const { toolCallId } = call.call;
+      this.paths.set(toolCallId, path);
+      this.#calls.set(callKey(path.slice(0, path.lastIndexOf('/')), toolCallId), path);
       return call.call.toolName;
     }
     if (!isMachineSnapshot(snapshot) && 'input' in snapshot) {
@@ -161,6 +170,10 @@ export class ActorSystem {
 
 const turnPath = 'session/turn';
 
+function callKey(turn: string, toolCallId: string): string {
+  return `${turn} ${toolCallId}`;
+}
+
 function callOf(snapshot: object | undefined): ToolCallContext | undefined {
   if (!isMachineSnapshot(snapshot) || (snapshot as AnyMachineSnapshot).machine.id !== 'toolCall') return undefined;
   return (snapshot as AnyMachineSnapshot).context as ToolCallContext;
@@ -185,13 +198,17 @@ function momentOf(track: Track, snapshot: object): ActorMoment {
 
 function stay(track: GrowingTrack, { states, status }: ActorMoment, { at, item, firstAt }: Look, isNew: boolean): void {
   const last = track.stays.at(-1);
-  if (last !== undefined && !isNew && last.states.join() === states.join()) return;
+  if (last !== undefined && !isNew && isSame(last.states, states)) return;
   if (last !== undefined) {
     last.to ??= at;
     if (firstAt !== undefined && last.leaf === 'callingModel') last.firstAt = firstAt;
   }
   const leaf = states.at(-1);
   track.stays.push({ states, leaf: leaf?.slice(leaf.lastIndexOf('.') + 1) ?? status, from: at, item });
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((state, index) => state === b[index]);
 }
 
 function close({ stays }: Track, at: number): void {

@@ -6,7 +6,7 @@ import type { TurnPath } from '../../../../src/testing/paths/path.ts';
 import { PathRun } from './pathRun.ts';
 import { ReplayedRun } from './replayedRun.ts';
 import type { Run } from './run.ts';
-import { coverage, grown, openRun, runs, say, tab } from './store.ts';
+import { coverage, grown, openRun, reading, runs, say, tab } from './store.ts';
 
 /** Opens what somebody has dropped or chosen: a recording, paths of tests, or what these cover. */
 export async function openFile(file: File): Promise<void> {
@@ -56,11 +56,11 @@ function readCoverage(text: string): Coverage | undefined {
 
 /** As `turnchart paths --json` prints them: a line of JSON each. */
 function readPaths(text: string): readonly TurnPath[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text.trimStart().split('\n');
   try {
     // the first line says what all of them are
     if (lines[0] === undefined || !isPath(JSON.parse(lines[0]))) return [];
-    return lines.map((line) => JSON.parse(line) as TurnPath);
+    return lines.filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as TurnPath);
   } catch {
     return [];
   }
@@ -81,7 +81,7 @@ async function replay(entries: readonly RecordingEntry[]): Promise<void> {
   const startedAt = performance.now();
   let pausesAt = startedAt + slice;
   let showsAt = pausesAt;
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
     if (entry.type === 'session' && current?.id !== entry.sessionId) {
       current = found.find(({ id }) => id === entry.sessionId);
       if (current === undefined) {
@@ -92,14 +92,16 @@ async function replay(entries: readonly RecordingEntry[]): Promise<void> {
     current?.add(entry);
     const now = performance.now();
     if (now < pausesAt) continue;
+    reading.value = index / entries.length;
     // to show what grows takes the longer the more it is, so it is done more and more seldom
     if (now >= showsAt) {
       show(found);
-      showsAt = now + (now - startedAt);
+      showsAt = now + 2 * (now - startedAt);
     }
     await new Promise((resolve) => setTimeout(resolve));
     pausesAt = performance.now() + slice;
   }
+  reading.value = undefined;
   show(found);
 }
 

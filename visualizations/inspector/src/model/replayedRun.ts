@@ -1,5 +1,5 @@
 import known from 'virtual:known';
-import type { TurnEvent } from '../../../../src/events.ts';
+import type { Payload, TurnEvent } from '../../../../src/events.ts';
 import type { Host, HostInput } from '../../../../src/host.ts';
 import type { ChartDrawing } from '../../../../src/inspection/chartDrawing.ts';
 import type { WatchedEntry } from '../../../../src/inspection/inspector/feed.ts';
@@ -114,7 +114,8 @@ export class ReplayedRun implements Run {
   }
 
   #tell(event: TurnEvent): void {
-    this.#push({ at: event.at, ...describeEvent(event), actor: this.#speakerOf(event), payload: event, steps: [] });
+    const actor = this.#speakerOf(event, event.turnId === undefined ? 'session' : 'session/turn');
+    this.#push({ at: event.at, ...describeEvent(event), actor, payload: event, steps: [] });
   }
 
   #push(item: Omit<Item, 'index' | 'moment' | 'actorTitle'>): void {
@@ -130,14 +131,11 @@ export class ReplayedRun implements Run {
     return 'toolCallId' in input.command ? (paths.get(input.command.toolCallId) ?? 'session') : 'session';
   }
 
-  #speakerOf(event: TurnEvent): string {
-    const { paths } = this.#actors;
-    if (event.type === 'agent.event') {
-      const inner = 'toolCallId' in event.event ? paths.get(event.event.toolCallId ?? '') : undefined;
-      return inner ?? `${paths.get(event.toolCallId) ?? 'session/turn'}/agent`;
-    }
-    const call = 'toolCallId' in event ? paths.get(event.toolCallId ?? '') : undefined;
-    return call ?? (event.turnId === undefined ? 'session' : 'session/turn');
+  #speakerOf(event: Payload, turn: string): string {
+    const id = 'toolCallId' in event ? event.toolCallId : undefined;
+    const call = id === undefined ? undefined : this.#actors.callIn(turn, id);
+    if (event.type === 'agent.event' && call !== undefined) return this.#speakerOf(event.event, `${call}/agent`);
+    return call ?? turn;
   }
 }
 

@@ -21,6 +21,8 @@ export const tab = signal<Tab>('events');
 /** The moment that others are compared with: index of an item. */
 export const pinned = signal<number | undefined>(undefined);
 export const coverage = signal<Coverage | undefined>(undefined);
+/** How much of a file is read, from 0 to 1; missing where none is being read. */
+export const reading = signal<number | undefined>(undefined);
 /** For people, newest last. */
 export const notices = signal<readonly string[]>([]);
 

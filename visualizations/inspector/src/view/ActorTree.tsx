@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { ToolCallContext } from '../../../../src/machines/toolCallMachine.ts';
 import type { TurnContext } from '../../../../src/machines/turnContext.ts';
-import type { ActorMoment, Item } from '../model/run.ts';
+import type { ActorMoment, Item, Stay } from '../model/run.ts';
 import { actor, connection, isAtEnd, isLive, item, moment, path } from '../model/store.ts';
 import { duration } from '../model/time.ts';
 import { stateText } from './ChartPanel.tsx';
@@ -45,7 +46,7 @@ function ActorRow({ shown, now }: { shown: ActorMoment; now: Item }) {
         {stay === undefined || shown.status !== 'active' ? (
           ''
         ) : (
-          <Since from={stay.from} now={now} context={shown.context} />
+          <Since from={stay.from} now={now} retryAt={retryOf(shown, stay)} />
         )}
       </span>
       {track.machine === 'toolCall' && <Strip shown={shown} />}
@@ -56,7 +57,7 @@ function ActorRow({ shown, now }: { shown: ActorMoment; now: Item }) {
 const clock = signal(Date.now());
 
 /** How long it is there already; or, while a retry is waited for, how long it still waits. */
-function Since({ from, now, context }: { from: number; now: Item; context: unknown }) {
+function Since({ from, now, retryAt }: { from: number; now: Item; retryAt: number | undefined }) {
   const ticks = isLive.value && isAtEnd.value;
   useEffect(() => {
     if (!ticks) return;
@@ -66,14 +67,15 @@ function Since({ from, now, context }: { from: number; now: Item; context: unkno
     return () => clearInterval(timer);
   }, [ticks]);
   const at = ticks ? Math.max(now.at, clock.value + (connection.value?.ahead ?? 0)) : now.at;
-  const retryAt = retryOf(context);
   if (retryAt !== undefined && retryAt > at) return <span>again in {duration(retryAt - at)}</span>;
   return at - from < 1 ? null : <span>{duration(at - from)}</span>;
 }
 
-function retryOf(context: unknown): number | undefined {
-  if (typeof context !== 'object' || context === null || !('current' in context)) return undefined;
-  return (context as TurnContext).current.retryAt;
+/** Actors may be anybody's, and so may be what they know. */
+function retryOf({ context }: ActorMoment, { leaf, from }: Stay): number | undefined {
+  if (typeof context !== 'object' || context === null) return undefined;
+  const { current, retryDelayMs } = context as Partial<TurnContext & ToolCallContext>;
+  return leaf === 'retrying' && retryDelayMs !== undefined ? from + retryDelayMs : current?.retryAt;
 }
 
 const way = ['preparing', 'queued', 'executing', 'completed'] as const;

@@ -26,15 +26,16 @@ export function Commands() {
     if (!accepted) say(reason ?? `${wanted.type} was not accepted.`);
     return accepted;
   };
-  const turn = moment.value.actors.find(({ track, status }) => track.path === 'session/turn' && status === 'active');
-  const isIn = (state: string) => turn?.states.some((each) => each.endsWith(`.${state}`)) ?? false;
+  const turns = moment.value.actors.filter(({ track, status }) => track.machine === 'turn' && status === 'active');
+  // sub-agents are given what they wait for through the session, too
+  const waitsFor = (state: string) => turns.some(({ states }) => states.some((each) => each.endsWith(`.${state}`)));
   return (
     <section class="commands" aria-label="Commands">
       {moment.value.actors.filter(isWaiting).map((call) => (
         <Question key={call.track.key} call={call} tell={tell} />
       ))}
-      {isIn('awaitingExtension') && <Extension tell={tell} />}
-      {isIn('awaitingResume') && (
+      {waitsFor('awaitingExtension') && <Extension tell={tell} />}
+      {waitsFor('awaitingResume') && (
         <div class="question">
           <p>The turn has spent more than its soft limit.</p>
           <button type="button" class="primary" onClick={() => tell({ type: 'resume' })}>
@@ -42,7 +43,7 @@ export function Commands() {
           </button>
         </div>
       )}
-      <Say isRunning={turn !== undefined} tell={tell} />
+      <Say isRunning={turns.length > 0} tell={tell} />
     </section>
   );
 }

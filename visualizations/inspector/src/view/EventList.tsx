@@ -182,12 +182,13 @@ function useVirtual(frame: { readonly current: HTMLElement | null }, count: numb
       }),
   );
   const [show] = useState(() => (index: number) => {
+    const list = frame.current;
     const { scrollOffset, scrollRect } = virtualizer;
     const [top, room] = [scrollOffset ?? 0, scrollRect?.height ?? 0];
+    const [first, last] = [index * rowHeight, (index + 1) * rowHeight];
     // only where it must: to scroll, browsers measure the page
-    if (index >= 0 && (index * rowHeight < top || (index + 1) * rowHeight > top + room)) {
-      virtualizer.scrollToIndex(index, { align: 'auto' });
-    }
+    if (list === null || index < 0 || (first >= top && last <= top + room)) return;
+    list.scrollTop = first < top ? first : last - room;
   });
   virtualizer.setOptions({ ...virtualizer.options, count });
   useEffect(() => virtualizer._didMount(), [virtualizer]);

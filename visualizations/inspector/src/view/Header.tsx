@@ -2,7 +2,7 @@ import { exports } from '../model/exports.ts';
 import { openFile } from '../model/files.ts';
 import { PathRun } from '../model/pathRun.ts';
 import { modelName, ReplayedRun } from '../model/replayedRun.ts';
-import { connection, growth, isLive, openRun, run, runs } from '../model/store.ts';
+import { connection, growth, isLive, openRun, reading, run, runs } from '../model/store.ts';
 
 export function Header({ onHelp }: { onHelp: () => void }) {
   growth.value;
@@ -56,6 +56,7 @@ export function Header({ onHelp }: { onHelp: () => void }) {
 function Status() {
   const state = connection.value;
   const source = run.value;
+  if (reading.value !== undefined) return <span class="status">reading, {Math.floor(reading.value * 100)} %</span>;
   if (state === undefined && source === undefined) return null;
   if (source instanceof PathRun) return <span class="status">path</span>;
   if (state === undefined) return <span class="status">recording</span>;
