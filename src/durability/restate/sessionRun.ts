@@ -54,6 +54,8 @@ export class SessionRun {
   /** Reports of each effect that the machines have, and that are journaled. */
   readonly #forwarded = new Map<string, number>();
   readonly #noted = new Map<string, number>();
+  /** Effects at work whose reports enter the machines: of the others, what is journaled comes first. */
+  readonly #heard = new Map<StartedEffect, HeldEffect>();
   /** Processes that were lost since something was achieved. */
   readonly #lost = new Set<string>();
   #isHeld = false;
@@ -157,6 +159,7 @@ export class SessionRun {
   }
 
   async #settle(effect: StartedEffect, done: Done): Promise<void> {
+    this.#heard.delete(effect);
     if (done.type === 'lost') {
       await this.#recover(effect, done);
       return;
@@ -256,6 +259,7 @@ export class SessionRun {
     const { running, world } = this.#options;
     const held = process === processName ? running.find(this.#invocation, effect.id) : undefined;
     if (held === undefined) return { type: 'lost', process };
+    this.#heard.set(effect, held);
     held.onReport = () => this.#forward(effect, held);
     const done = held.done(effect, world);
     this.#forward(effect, held);
@@ -321,10 +325,7 @@ export class SessionRun {
   /** Reports go on. */
   #release(): void {
     this.#isHeld = false;
-    for (const effect of this.#host.effects.values()) {
-      const held = this.#options.running.find(this.#invocation, effect.id);
-      if (held?.onReport !== undefined) this.#forward(effect, held);
-    }
+    for (const [effect, held] of this.#heard) this.#forward(effect, held);
   }
 
   #tell(source?: { readonly effect: string; readonly startedAt: number }): void {

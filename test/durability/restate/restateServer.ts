@@ -13,23 +13,45 @@ export class RestateServer implements AsyncDisposable {
   /** Where it keeps everything. */
   readonly folder = mkdtempSync(join(tmpdir(), 'turnchart-restate-'));
   readonly #ports: Ports;
+  readonly #place: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
   #said = '';
 
   static async start(): Promise<RestateServer> {
-    const server = new RestateServer({ ingress: await freePort(), admin: await freePort(), node: await freePort() });
+    const server = new RestateServer(await freePorts(), { RESTATE_NODE_NAME: 'test' });
     await server.begin();
     return server;
   }
 
-  private constructor(ports: Ports) {
+  /** Three servers that are one: two of them keep everything, so each of them may be lost. */
+  static async startCluster(): Promise<readonly RestateServer[]> {
+    const ports = [await freePorts(), await freePorts(), await freePorts()];
+    const addresses = ports.map(({ node }) => `http://127.0.0.1:${node}`);
+    const nodes = ports.map(
+      (own, index) =>
+        new RestateServer(own, {
+          RESTATE_NODE_NAME: `test-${index}`,
+          RESTATE_CLUSTER_NAME: 'test',
+          RESTATE_AUTO_PROVISION: String(index === 0),
+          RESTATE_DEFAULT_REPLICATION: '2',
+          RESTATE_METADATA_CLIENT__ADDRESSES: JSON.stringify(addresses),
+        }),
+    );
+    await Promise.all(nodes.map((node) => node.begin()));
+    return nodes;
+  }
+
+  private constructor(ports: Ports, place: NodeJS.ProcessEnv) {
     this.#ports = ports;
+    this.#place = place;
+  }
+
+  get ingressPort(): number {
+    return this.#ports.ingress;
   }
 
   get ingress(): Ingress {
-    // it may be killed, and is back soon
-    const retry = { maxAttempts: false, initialInterval: 20, maxInterval: 200 } as const;
-    return connect({ url: `http://127.0.0.1:${this.#ports.ingress}`, retry });
+    return ingressAt(`http://127.0.0.1:${this.#ports.ingress}`);
   }
 
   get processId(): number {
@@ -44,7 +66,7 @@ export class RestateServer implements AsyncDisposable {
       env: {
         RESTATE_DO_NOT_TRACK: '1',
         RESTATE_LISTEN_MODE: 'tcp',
-        RESTATE_NODE_NAME: 'test',
+        ...this.#place,
         RESTATE_DEFAULT_NUM_PARTITIONS: '2',
         RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
         RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}`,
@@ -69,14 +91,29 @@ export class RestateServer implements AsyncDisposable {
     });
   }
 
-  /** Makes known where services are. */
-  async register(uri: string): Promise<void> {
-    await this.#admin('deployments', { uri, force: true });
+  /**
+   * Makes known where services are: what begins from then on begins there.
+   *
+   * @returns the id of the deployment
+   */
+  async register(uri: string): Promise<string> {
+    const { id } = (await this.#admin('deployments', { uri, force: true })) as { readonly id: string };
+    return id;
   }
 
   /** Ends an invocation for good. */
   async killInvocation(id: string): Promise<void> {
     await this.#admin(`invocations/${id}/kill`, undefined, 'PATCH');
+  }
+
+  /** Gives up trying to go on with an invocation, until it is moved. */
+  async pauseInvocation(id: string): Promise<void> {
+    await this.#admin(`invocations/${id}/pause`, undefined, 'PATCH');
+  }
+
+  /** Lets an invocation go on elsewhere that waits, or is paused. */
+  async moveInvocation(id: string, deployment: string): Promise<void> {
+    await this.#admin(`invocations/${id}/resume?deployment=${deployment}`, undefined, 'PATCH');
   }
 
   /** What SQL finds, as in `select id, status from sys_invocation`. */
@@ -118,6 +155,11 @@ export class RestateServer implements AsyncDisposable {
   }
 }
 
+/** Of a server that may be killed, and is back soon, or another in its place. */
+export function ingressAt(url: string): Ingress {
+  return connect({ url, retry: { maxAttempts: false, initialInterval: 20, maxInterval: 200 } });
+}
+
 interface Ports {
   readonly ingress: number;
   readonly admin: number;
@@ -135,6 +177,10 @@ function binary(): string {
   const file = fileURLToPath(new URL(`server/node_modules/@restatedev/${name}/bin/restate-server`, import.meta.url));
   if (existsSync(file)) return file;
   throw new Error('There is no Restate server: run `npm run restate:install` first.');
+}
+
+async function freePorts(): Promise<Ports> {
+  return { ingress: await freePort(), admin: await freePort(), node: await freePort() };
 }
 
 export async function freePort(): Promise<number> {

@@ -1,4 +1,4 @@
-import { createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { createAgent, defineTool, type Model, type TurnEvent } from 'turnchart';
 import { localBus, type RestateServicesOptions, restateServices, restateSessions } from 'turnchart/durability/restate';
 import { type Script, scriptedModel, transcriptProblems } from 'turnchart/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -146,6 +146,36 @@ describe('a turn on Restate', () => {
       partial: true,
       content: [{ type: 'text', text: 'Hello' }],
     });
+  });
+
+  it('goes the same way again, where a message came while it streamed and then the connection broke', async () => {
+    const more = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    const model: Model = {
+      provider: 'test',
+      modelId: 'slow',
+      async *stream() {
+        yield { type: 'text-delta', text: 'Hel' };
+        await more.promise;
+        yield { type: 'text-delta', text: 'lo' };
+        await end.promise;
+        yield { type: 'finish', finishReason: { unified: 'stop' }, usage: { inputTokens: 1, outputTokens: 1 } };
+      },
+    };
+    await using talk = await arrange({ model, services: { maxAttempts: 3 } });
+    const turn = await talk.session.send('Go.');
+    await talk.told('message.delta');
+    const next = await talk.session.send('And?');
+    // it has been taken
+    expect(await talk.session.approve('nothing')).toMatchObject({ accepted: false });
+    more.resolve();
+    await expect.poll(() => talk.events.filter(({ type }) => type === 'message.delta')).toHaveLength(2);
+    talk.endpoint.disconnect();
+    expect(await talk.session.approve('nothing')).toMatchObject({ accepted: false });
+    end.resolve();
+    expect((await turn.result).text).toBe('Hello');
+    expect((await next.result).text).toBe('Hello');
+    expect(transcriptProblems(await talk.session.messages())).toEqual([]);
   });
 
   it('is cancelled while a tool runs, which is told, and the session takes the next message', async () => {
