@@ -8,7 +8,7 @@ import { type Browser, chromium } from 'playwright-core';
  * @throws Error that says how to install one
  */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? findBrowser();
+  const executablePath = findBrowser();
   const args = ['--no-sandbox'];
   if (executablePath !== undefined) return chromium.launch({ executablePath, args });
   try {
@@ -24,7 +24,9 @@ export async function launchBrowser(): Promise<Browser> {
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-function findBrowser(): string | undefined {
+/** The Chromium that `CHROMIUM` names, or that of this machine. */
+export function findBrowser(): string | undefined {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable);
 }
