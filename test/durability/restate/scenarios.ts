@@ -289,8 +289,8 @@ export const scenarios: readonly Scenario[] = [
       options: { model: says(['One.', 'Two.', 'In short.', 'Three.']), compaction: { keepMessages: 1 } },
       play: async (talk) => {
         await talk.compact();
-        await (await talk.send('First.')).outcome;
-        await (await talk.send('Second.')).outcome;
+        await (await talk.send(`First. ${'And so on. '.repeat(60)}`)).outcome;
+        await (await talk.send(`Second. ${'And so on. '.repeat(60)}`)).outcome;
         await talk.compact();
         await talk.until('compaction.completed');
         await (await talk.send('Third.')).outcome;
