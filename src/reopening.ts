@@ -5,8 +5,8 @@ import { createFailure, type Failure } from './failure.ts';
 import { Host, type HostOptions, type Row, refold } from './host.ts';
 import { parseRow } from './journal.ts';
 import type { ExecuteToolInput, PrepareToolInput } from './machines/contracts.ts';
-import { createHistory, type History } from './machines/history.ts';
-import type { SessionMachineInput } from './machines/sessionMachine.ts';
+import { createHistory, type History, historyState } from './machines/history.ts';
+import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
 import { machineVersion } from './machines/version.ts';
 import type { Message } from './messages.ts';
 import type { RecordingEntry } from './recording.ts';
@@ -20,10 +20,34 @@ export interface Past extends Pick<SessionMachineInput, 'usage' | 'cost' | 'appr
   readonly seq: number;
 }
 
+/** What a session is where it rests. */
+export interface Rested extends Pick<SessionContext, 'history' | 'usage' | 'cost' | 'approvedTools'> {
+  /** Of the last durable event. */
+  readonly seq: number;
+}
+
 /** What a session was when it rested. */
 export function pastOf(messages: readonly Message[], state: SessionState): Past {
   const { usage, cost, seq, approvedTools = [] } = state;
   return { history: createHistory(messages, state), usage, cost, approvedTools, seq };
+}
+
+/** The same the other way round, beside the messages. */
+export function stateOf(
+  { history, usage, cost, approvedTools, seq }: Rested,
+  agent: string,
+  turns: number,
+): SessionState {
+  return {
+    agent,
+    seq,
+    usage,
+    ...(cost !== undefined && { cost }),
+    ...(approvedTools.length > 0 && { approvedTools }),
+    ...historyState(history),
+    turns,
+    machineVersion,
+  };
 }
 
 /** A session that did not rest when its process ended: its machines are where they were. */

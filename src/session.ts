@@ -14,9 +14,7 @@ import type { Kept } from './keeper.ts';
 import { type Listener, Listeners, type Unsubscribe } from './listeners.ts';
 import { type History, historyState, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
-import type { SessionContext } from './machines/sessionMachine.ts';
 import { internalFailure } from './machines/turnFailures.ts';
-import { machineVersion } from './machines/version.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
 import { noUsage, type Usage } from './model.ts';
 import { checkTurnLimits } from './options.ts';
@@ -27,9 +25,11 @@ import {
   type Past,
   pastOf,
   type Reopened,
+  type Rested,
   recoverySource,
   reopen,
   retell,
+  stateOf,
   whatIsLeft,
 } from './reopening.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
@@ -62,9 +62,6 @@ export interface ResolveToolOptions {
   /** The client could not run the tool, and the output says why. @default false */
   readonly isError?: boolean;
 }
-
-/** What a checkpoint keeps of a session beside its messages. */
-type StateOfSession = Pick<SessionContext, 'usage' | 'cost' | 'approvedTools' | 'history'>;
 
 export interface SessionOnOptions {
   /**
@@ -624,7 +621,7 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     const begin = () => ({
       at: this.#setup.clock.now(),
       history,
-      state: this.#state({ usage: noUsage, cost: undefined, approvedTools: [], history }, 0),
+      state: this.#state({ usage: noUsage, cost: undefined, approvedTools: [], history, seq: 0 }),
     });
     return new Journal(writer, this.id, position, {
       ...(stored === undefined && { begin }),
@@ -674,22 +671,14 @@ export class Session<TOutput = undefined> implements AsyncDisposable {
     return new Turn<TOutput>(turnId, (reason) => this.#cancel(turnId, reason));
   }
 
-  #state({ usage, cost, approvedTools, history }: StateOfSession, seq: number): SessionState {
-    return {
-      agent: this.#setup.agent,
-      seq,
-      usage,
-      ...(cost !== undefined && { cost }),
-      ...(approvedTools.length > 0 && { approvedTools }),
-      ...historyState(history),
-      turns: this.#endedTurns,
-      machineVersion,
-    };
+  #state(rested: Rested): SessionState {
+    return stateOf(rested, this.#setup.agent, this.#endedTurns);
   }
 
   #checkpoint(): void {
     const { context } = this.#actor.getSnapshot();
-    this.#journal?.checkpoint(this.#setup.clock.now(), context.history, this.#state(context, this.#driver.host.seq));
+    const state = this.#state({ ...context, seq: this.#driver.host.seq });
+    this.#journal?.checkpoint(this.#setup.clock.now(), context.history, state);
   }
 
   #whenSafe(run: () => void, onLost?: () => void): void {

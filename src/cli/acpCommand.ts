@@ -5,6 +5,7 @@ import type { Model } from '../model.ts';
 import { commandLineAgent } from './commandLineAgent.ts';
 import { type ChosenModel, chooseModel, type Environment, explainModels } from './model.ts';
 import { parseProblem } from './parseProblem.ts';
+import { refusal } from './refusal.ts';
 import { exitCodes } from './runTurn.ts';
 import { defaultStoreFile, openStore } from './sessions/storeFile.ts';
 import type { Terminal } from './terminal.ts';
@@ -32,8 +33,7 @@ export async function acpCommand(words: readonly string[], env: Environment, ter
   try {
     ({ values } = parse(words));
   } catch (error) {
-    terminal.note(`${parseProblem(error)} See turnchart acp --help.`, 'red');
-    return exitCodes.wrongArguments;
+    return refusal('acp', terminal)(parseProblem(error));
   }
   if (values.help) {
     terminal.write(usage);

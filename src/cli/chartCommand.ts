@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type ChartFormat, type PrintChartOptions, printChart } from './chart.ts';
 import { defined, isOneOf, notOneOf } from './optionValues.ts';
 import { parseProblem } from './parseProblem.ts';
+import { refusal } from './refusal.ts';
 import { exitCodes } from './runTurn.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,10 +23,7 @@ Options:
 
 /** `turnchart chart …`; gives the exit code. */
 export async function chartCommand(words: readonly string[], terminal: Terminal): Promise<number> {
-  const refuse = (problem: string) => {
-    terminal.note(`${problem} See turnchart chart --help.`, 'red');
-    return exitCodes.wrongArguments;
-  };
+  const refuse = refusal('chart', terminal);
   try {
     const { values, positionals } = parseArgs({
       args: [...words],

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { type OpenInspector, openInspector } from './openInspector.ts';
 import { parseProblem } from './parseProblem.ts';
+import { refusal } from './refusal.ts';
 import { findRecording, type RecordingName } from './replay.ts';
 import { exitCodes } from './runTurn.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,10 +25,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `turnchart inspect …`, until it is interrupted; gives the exit code. */
 export async function inspectCommand(words: readonly string[], env: Environment, terminal: Terminal): Promise<number> {
-  const refuse = (problem: string) => {
-    terminal.note(`${problem} See turnchart inspect --help.`, 'red');
-    return exitCodes.wrongArguments;
-  };
+  const refuse = refusal('inspect', terminal);
   try {
     const { values, positionals } = parseArgs({
       args: [...words],

@@ -4,6 +4,7 @@ import type { PathSubjectName } from '../testing/paths/index.ts';
 import { defined, isOneOf, notOneOf } from './optionValues.ts';
 import { parseProblem } from './parseProblem.ts';
 import { type WritePathsOptions, writePaths } from './paths.ts';
+import { refusal } from './refusal.ts';
 import { exitCodes } from './runTurn.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -50,10 +51,7 @@ ${explained.join('')}`;
 
 /** `turnchart paths …`; gives the exit code. */
 export async function pathsCommand(words: readonly string[], terminal: Terminal): Promise<number> {
-  const refuse = (problem: string) => {
-    terminal.note(`${problem} See turnchart paths --help.`, 'red');
-    return exitCodes.wrongArguments;
-  };
+  const refuse = refusal('paths', terminal);
   try {
     const { values, positionals } = parseArgs({
       args: [...words],

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { StoreError } from '../durability/store.ts';
 import { chooseModel, type Environment, isInstalled } from './model.ts';
 import { parseProblem } from './parseProblem.ts';
+import { refusal } from './refusal.ts';
 import { exitCodes } from './runTurn.ts';
 import type { ServeOptions } from './serve.ts';
 import { isLoopback } from './serveAccess.ts';
@@ -36,10 +37,7 @@ const packages = ['hono', '@hono/node-server'];
 
 /** `turnchart serve …`; gives the exit code, once it is told to stop. */
 export async function serveCommand(words: readonly string[], env: Environment, terminal: Terminal): Promise<number> {
-  const refuse = (problem: string) => {
-    terminal.note(`${problem} See turnchart serve --help.`, 'red');
-    return exitCodes.wrongArguments;
-  };
+  const refuse = refusal('serve', terminal);
   let read: ReturnType<typeof readWords>;
   try {
     read = readWords(words, env);

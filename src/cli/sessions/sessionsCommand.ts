@@ -2,6 +2,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { truncateToWidth, visibleWidth } from '@earendil-works/pi-tui';
 import { type SessionSummary, type Store, StoreError } from '../../durability/store.ts';
 import { parseProblem } from '../parseProblem.ts';
+import { refusal } from '../refusal.ts';
 import { exitCodes } from '../runTurn.ts';
 import type { Terminal } from '../terminal.ts';
 import { ago } from './ago.ts';
@@ -55,9 +56,7 @@ export async function sessionsCommand(
       terminal.note(error.message, 'red');
       return exitCodes.failed;
     }
-    const problem = error instanceof WrongWords ? error.message : parseProblem(error);
-    terminal.note(`${problem} See turnchart sessions --help.`, 'red');
-    return exitCodes.wrongArguments;
+    return refusal('sessions', terminal)(error instanceof WrongWords ? error.message : parseProblem(error));
   }
 }
 

@@ -4,12 +4,12 @@ import type { TurnEvent } from '../../events.ts';
 import { isEphemeral, isTerminal } from '../../events.ts';
 import { Host, type Row, refold } from '../../host.ts';
 import { parseRow } from '../../journal.ts';
-import { historyState, messagesOf } from '../../machines/history.ts';
+import { messagesOf } from '../../machines/history.ts';
 import type { QueuedTurn, SessionContext } from '../../machines/sessionMachine.ts';
 import { machineVersion } from '../../machines/version.ts';
 import type { Message } from '../../messages.ts';
 import { noUsage } from '../../model.ts';
-import { hostsIn, type Past, pastOf } from '../../reopening.ts';
+import { hostsIn, type Past, pastOf, type Rested, stateOf } from '../../reopening.ts';
 import { hostOptions, type SessionSetup } from '../../sessionSetup.ts';
 import { snapshotOf } from '../../snapshot.ts';
 import { type TurnOutcome, toOutcome } from '../../turn.ts';
@@ -49,8 +49,7 @@ interface SaidFor {
 }
 
 /** What a session comes to when it rests. */
-export interface Resting extends Pick<SessionContext, 'usage' | 'cost' | 'approvedTools' | 'history'> {
-  readonly seq: number;
+export interface Resting extends Rested {
   readonly queue: Rest['queue'];
   readonly steering: Rest['steering'];
 }
@@ -154,22 +153,14 @@ export class SessionRecord {
     this.#ctx.set<SaidFor>(saidKey(this.#rows), { events, outcomes });
   }
 
-  checkpoint(at: number, { history, usage, cost, approvedTools, seq, queue, steering }: Resting): void {
+  checkpoint(at: number, { queue, steering, ...rested }: Resting): void {
+    const { history } = rested;
     const checkpoint: JournalCheckpoint = {
       type: 'checkpoint',
       at,
       rows: this.#rows,
       messages: history.length,
-      state: {
-        agent: this.#setup.agent,
-        seq,
-        usage,
-        ...(cost !== undefined && { cost }),
-        ...(approvedTools.length > 0 && { approvedTools }),
-        ...historyState(history),
-        turns: this.#turns,
-        machineVersion,
-      },
+      state: stateOf(rested, this.#setup.agent, this.#turns),
     };
     const all = [...(this.#rest?.runs ?? []), this.#rest?.checkpoint.rows ?? 0];
     const runs = all.slice(-keptRuns);

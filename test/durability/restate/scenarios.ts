@@ -71,22 +71,16 @@ export const scenarios: readonly Scenario[] = [
   {
     title: 'two tools at once, and one after them',
     arrange: () => {
-      const first = Promise.withResolvers<string>();
-      const tools = [
-        tool('one', () => {
-          first.resolve('one');
-          return 'one';
-        }),
-        tool('two', async () => {
-          await first.promise;
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          return { two: 2 };
-        }),
-        tool('three', () => undefined),
-      ];
+      const { tool: two, open } = gate('two');
+      const tools = [tool('one', () => ({ one: 1 })), two, tool('three', () => undefined)];
       return {
         options: { model: says([calls('two', 'one'), calls('three'), 'Done.']), tools },
-        play: async (talk) => void (await (await talk.send('Go.')).outcome),
+        play: async (talk) => {
+          const turn = await talk.send('Go.');
+          await talk.until('tool.completed');
+          open();
+          await turn.outcome;
+        },
       };
     },
   },
