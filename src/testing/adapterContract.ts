@@ -200,7 +200,7 @@ export function adapterContract(name: string, subject: ContractSubject, runner: 
         async (exchange) => {
           const deltas = { count: manyDeltas, text: 'word ' };
           const before = await heapInUse();
-          let most = 0;
+          let most = Number.NEGATIVE_INFINITY; // less than before is possible: what others left may be collected
           let length = 0;
           let measuredAt = 0;
           const { finish } = await exchange.ask(
@@ -217,7 +217,7 @@ export function adapterContract(name: string, subject: ContractSubject, runner: 
           );
           expect(finish).toMatchObject({ finishReason: { unified: 'stop' } });
           expect(length).toBe(manyDeltas * deltas.text.length);
-          expect(most).toBeGreaterThan(0);
+          expect(measuredAt).toBeGreaterThan(0);
           expect(most).toBeLessThan(heapBound);
           expect((await heapInUse()) - before).toBeLessThan(heapBound);
         },
