@@ -88,7 +88,7 @@ export class EventLog {
     this.#last = cursor;
     this.#add(event);
     while (this.#written - this.#gone > this.#maxChars && this.#entries.length > 1) this.#drop();
-    this.#tell();
+    this.wake();
   }
 
   /** Told, once all that happens at the moment has been appended. */
@@ -158,7 +158,8 @@ export class EventLog {
     this.#from = cursorOf(first.event);
   }
 
-  #tell(): void {
+  /** Tells listeners, as if something had been appended. */
+  wake(): void {
     if (!this.#isTold) return;
     this.#isTold = false;
     queueMicrotask(() => {

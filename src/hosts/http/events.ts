@@ -62,7 +62,7 @@ export async function stream({
   format,
   ...more
 }: StreamRequest): Promise<Response> {
-  const { streams, limits, agent, sessions } = host;
+  const { streams, limits, home, sessions } = host;
   const headers = { ...streamHeaders, ...more.headers };
   const past = await pastOf(live, start, isExact, host);
   if (request.method === 'HEAD') return new Response(null, { headers });
@@ -75,7 +75,7 @@ export async function stream({
     cursor: past.events.length > 0 ? start.cursor : past.behind,
     past: past.events,
     format,
-    clock: agent.clock,
+    clock: home.clock,
     maxBacklogChars: limits.maxLogChars / 2,
     onEnd: () => {
       streams.open -= 1;
@@ -96,7 +96,7 @@ const retryMs = 1_000;
 
 /** Events as they travel, with their names. */
 function eventFormat(
-  { session }: LiveSession,
+  live: LiveSession,
   { cursor, turnId }: StreamStart,
   isWanted: (type: TurnEventType) => boolean,
 ): StreamFormat {
@@ -113,7 +113,7 @@ function eventFormat(
     disconnect: (reason, behind) => {
       const event: Disconnecting = {
         type: 'disconnecting',
-        session_id: session.id,
+        session_id: live.id,
         data: { reason, since_id: formatCursor(behind) },
       };
       return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
@@ -126,11 +126,11 @@ async function pastOf(
   live: LiveSession,
   { cursor }: StreamStart,
   isExact: boolean,
-  { agent }: Host,
+  { home }: Host,
 ): Promise<{ readonly events: readonly LoggedEvent[]; readonly behind: Cursor }> {
   if (live.log.reaches(cursor)) return { events: [], behind: cursor };
-  const { id } = live.session;
-  const kept = agent.store === undefined ? [] : await agent.events(id, { after: cursor.seq });
+  const { id } = live;
+  const kept = await home.events(id, cursor.seq);
   // some of it may have been dropped from the log meanwhile
   const events = kept.filter((event) => !live.log.reaches({ seq: event.seq - 1, n: 0 }));
   const behind = { seq: events.at(-1)?.seq ?? cursor.seq, n: 0 };

@@ -9,14 +9,18 @@ import type { Answer, Host, Operation } from './operation.ts';
 import { ProblemError, problemResponse } from './problem.ts';
 import type { InvalidField } from './protocol.ts';
 import { routes } from './routes.ts';
-import type { ServedAgent, ServedSession } from './servedAgent.ts';
+import type { LocalSession, RemoteSessions, ServedAgent } from './servedAgent.ts';
+import { agentHome, remoteHome } from './sessionHome.ts';
 import { Sessions } from './sessions.ts';
 
 export interface HttpAppOptions {
-  /** Whose sessions are served. */
-  readonly agent: ServedAgent;
+  /**
+   * Whose sessions are served: an agent of this process, or sessions that are elsewhere, as `restateSessions()` gives
+   * them. Of those, several hosts may serve the same.
+   */
+  readonly agent: ServedAgent | RemoteSessions;
   /** Sessions that are open already, such as those that `agent.recover()` gives. @default none */
-  readonly sessions?: readonly ServedSession[];
+  readonly sessions?: readonly LocalSession[];
   /**
    * Whether a request is allowed; asked for each of them, before anything else is looked at.
    *
@@ -78,8 +82,9 @@ export function httpApp(options: HttpAppOptions): HttpApp {
     throw new TypeError('httpApp(): `authorize` is not a function.');
   }
   const limits = checkLimits(given);
-  const served = new Sessions(agent, limits, sessions);
-  const host: Host = { agent, limits, sessions: served, streams: { open: 0 } };
+  const home = 'store' in agent ? agentHome(agent) : remoteHome(agent);
+  const served = new Sessions(home, limits, sessions);
+  const host: Host = { home, limits, sessions: served, streams: { open: 0 } };
   const app = new Hono();
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error);

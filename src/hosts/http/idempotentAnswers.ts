@@ -5,18 +5,18 @@ export const maxIdempotencyKeys = 100;
 
 /** What a session has answered to requests with an idempotency key: the latest of them. */
 export class IdempotentAnswers {
-  readonly #answers = new Map<string, { readonly request: string; readonly answer: unknown }>();
+  readonly #answers = new Map<string, { readonly request: string; readonly answer: Promise<unknown> }>();
 
   /**
-   * The answer to a request, which is carried out unless it was before. A refusal is not remembered.
+   * The answer to a request, which is carried out unless it was before, or is at the moment. A refusal is not remembered.
    *
    * @param request what tells requests apart
    * @throws ProblemError where the key came with another request
    */
-  once<T>(key: string, request: string, run: () => T): T {
+  async once<T>(key: string, request: string, run: () => Promise<T>): Promise<T> {
     const known = this.#answers.get(key);
     if (known !== undefined) {
-      if (known.request === request) return known.answer as T;
+      if (known.request === request) return known.answer as Promise<T>;
       throw new ProblemError(
         'idempotency_key_reused',
         `Idempotency-Key "${key}" came with another request before: use a new key for a new request.`,
@@ -26,6 +26,9 @@ export class IdempotentAnswers {
     this.#answers.set(key, { request, answer });
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > maxIdempotencyKeys && oldest !== undefined) this.#answers.delete(oldest);
+    answer.catch(() => {
+      if (this.#answers.get(key)?.answer === answer) this.#answers.delete(key);
+    });
     return answer;
   }
 }

@@ -1,5 +1,7 @@
-import type { TurnEvent } from '../../events.ts';
-import type { UserInput } from '../../messages.ts';
+import type { MaybePromise } from '../../durability/store.ts';
+import { isEphemeral, type TurnEvent } from '../../events.ts';
+import type { Message, UserInput } from '../../messages.ts';
+import type { SessionSnapshot } from '../../snapshot.ts';
 import { ChatSession } from './chat/chatSession.ts';
 import { type Cursor, compareCursors, formatCursor, parseCursor } from './cursor.ts';
 import { EventLog, type LoggedEvent } from './eventLog.ts';
@@ -7,7 +9,7 @@ import { IdempotentAnswers } from './idempotentAnswers.ts';
 import type { HttpLimits } from './limits.ts';
 import { ProblemError } from './problem.ts';
 import type { Delivery, DisconnectReason, MessageAccepted, SessionResource } from './protocol.ts';
-import type { ServedSession } from './servedAgent.ts';
+import type { Seen, ServedSession } from './servedAgent.ts';
 
 /** What all sessions of a server share. */
 export interface LiveSessionOptions {
@@ -25,12 +27,12 @@ export interface StreamStart {
   readonly turnId?: string;
 }
 
-/** A session that is open in this process, and what its clients are to know of it. */
+/** A session that this host has open, and what its clients are to know of it. */
 export class LiveSession {
-  readonly session: ServedSession;
   readonly answers = new IdempotentAnswers();
   readonly log: EventLog;
   readonly chat: ChatSession;
+  readonly #session: ServedSession;
   readonly #options: LiveSessionOptions;
   readonly #stopListening: () => void;
   readonly #onEnd = new Set<(reason: DisconnectReason) => void>();
@@ -40,30 +42,29 @@ export class LiveSession {
   #turnStart: { readonly turnId: string | undefined; readonly cursor: Cursor } | undefined;
   /** Messages that steer and that no step has taken yet. */
   #steering = 0;
+  /** Messages that are on their way to the session. */
+  #sending = 0;
+  /** What was looked at last; a session of this process is at any moment what it is. */
+  #seen: Seen;
+  #looks = 0;
+  #seenBy = 0;
+  #isFollowing = false;
+  #isStale = false;
+  #isGone = false;
 
-  constructor(session: ServedSession, options: LiveSessionOptions) {
-    this.session = session;
-    this.#options = options;
-    this.log = new EventLog(options.limits.maxLogChars);
-    this.chat = new ChatSession(session);
-    this.#stopListening = session.on('*', (event) => this.#takeIn(event));
-  }
-
-  /**
-   * A session that has a past, which is read while it may go on.
-   *
-   * @param past its durable events
-   */
-  static async withPast(
+  /** @param past durable events that are not told any more, read while the session may go on; none by default */
+  static async open(
     session: ServedSession,
     options: LiveSessionOptions,
-    past: () => Promise<readonly TurnEvent[]>,
+    past?: () => Promise<readonly TurnEvent[]>,
   ): Promise<LiveSession> {
     const meanwhile: TurnEvent[] = [];
     const stopListening = session.on('*', (event) => meanwhile.push(event));
     try {
-      const events = [...(await past()), ...meanwhile];
-      const live = new LiveSession(session, options);
+      const events = [...((await past?.()) ?? []), ...meanwhile];
+      const seen = 'look' in session ? await session.look() : session;
+      if (seen === undefined) throw isMissing(session.id);
+      const live = new LiveSession(session, seen, options);
       for (const event of events) live.#takeIn(event);
       live.#findStart(events);
       return live;
@@ -75,13 +76,57 @@ export class LiveSession {
     }
   }
 
+  private constructor(session: ServedSession, seen: Seen, options: LiveSessionOptions) {
+    this.#session = session;
+    this.#seen = seen;
+    this.#options = options;
+    this.log = new EventLog(options.limits.maxLogChars);
+    this.chat = new ChatSession(this);
+    this.#stopListening = session.on('*', (event) => this.#takeIn(event));
+  }
+
+  get id(): string {
+    return this.#session.id;
+  }
+
+  get messages(): readonly Message[] {
+    return this.#seen.messages;
+  }
+
+  get snapshot(): SessionSnapshot {
+    return this.#seen.snapshot;
+  }
+
   get isClosed(): boolean {
-    return this.session.snapshot.status === 'closed';
+    return this.#isGone || this.snapshot.status === 'closed';
   }
 
   /** Whether the turn goes on only when somebody answers: a call, or a question for more steps or money. */
   get isWaiting(): boolean {
-    return this.session.snapshot.turn?.state.startsWith('awaiting') === true;
+    return this.snapshot.turn?.state.startsWith('awaiting') === true;
+  }
+
+  /** Sees what the session is at now, where that is not seen anyway. */
+  async look(): Promise<void> {
+    if (!('look' in this.#session)) return;
+    this.#looks += 1;
+    const look = this.#looks;
+    const seen = await this.#session.look();
+    // answers may overtake one another
+    if (look < this.#seenBy) return;
+    this.#seenBy = look;
+    if (seen !== undefined) this.#seen = seen;
+    else if (!this.#isGone) {
+      this.#isGone = true;
+      this.endStreams('session_deleted');
+    }
+  }
+
+  /** Gives the session a command, and sees what it is at then. */
+  async command<T>(give: (session: ServedSession) => MaybePromise<T>): Promise<T> {
+    const result = await give(this.#session);
+    await this.look();
+    return result;
   }
 
   /** Whether nothing is at work, and nobody watches. */
@@ -90,41 +135,46 @@ export class LiveSession {
   }
 
   get resource(): SessionResource {
-    const { status, queued } = this.session.snapshot;
+    const { status, queued } = this.snapshot;
     return {
-      id: this.session.id,
+      id: this.id,
       agent: this.#options.agent,
       status: status === 'inTurn' ? 'in_turn' : status === 'compacting' ? 'compacting' : 'idle',
       queued,
-      usage: this.session.usage,
+      usage: this.#seen.usage,
       last_event_id: formatCursor(this.log.last),
     };
   }
 
   /** @throws ProblemError where the message is one too many or not to wait, or the server stops */
-  send(content: UserInput, delivery: Delivery): MessageAccepted {
+  async send(content: UserInput, delivery: Delivery): Promise<MessageAccepted> {
     const isBusy = this.isBusy;
     if (isBusy && delivery === 'reject') {
       throw new ProblemError(
         'turn_in_progress',
-        `Session "${this.session.id}" is in a turn: wait for session.idle, cancel it, or send with \`delivery\` 'queue' or 'steer'.`,
+        `Session "${this.id}" is in a turn: wait for session.idle, cancel it, or send with \`delivery\` 'queue' or 'steer'.`,
       );
     }
-    if (this.session.snapshot.turn !== undefined && delivery === 'steer') return this.steer(content);
+    if (this.snapshot.turn !== undefined && delivery === 'steer') return this.steer(content);
     this.refuseWhenStopping();
     const { maxQueued } = this.#options.limits;
-    if (this.session.snapshot.queued >= maxQueued) {
-      throw tooMany(`Session "${this.session.id}" has ${maxQueued} messages that wait: send again later.`);
+    if (this.snapshot.queued + this.#sending >= maxQueued) {
+      throw tooMany(`Session "${this.id}" has ${maxQueued} messages that wait: send again later.`);
     }
     const cursor = this.log.last;
-    const { id } = this.session.send(content);
-    this.#start = isBusy ? { cursor, turnId: id } : { cursor };
-    return this.#accepted(id, isBusy ? 'queued' : 'started', cursor);
+    this.#sending += 1;
+    try {
+      const { id } = await this.command((session) => session.send(content));
+      this.#start = isBusy ? { cursor, turnId: id } : { cursor };
+      return this.#accepted(id, isBusy ? 'queued' : 'started', cursor);
+    } finally {
+      this.#sending -= 1;
+    }
   }
 
   /** @throws ProblemError where the message is one too many, or the turn does not run */
-  steer(content: UserInput, turnId?: string): MessageAccepted {
-    const { turn } = this.session.snapshot;
+  async steer(content: UserInput, turnId?: string): Promise<MessageAccepted> {
+    const { turn } = this.snapshot;
     if (turn === undefined && turnId === undefined) return this.send(content, 'queue');
     if (turn === undefined || (turnId !== undefined && turnId !== turn.id)) {
       throw new ProblemError('not_waiting', `Turn "${turnId}" does not run: it has ended, or not begun.`);
@@ -134,9 +184,9 @@ export class LiveSession {
       throw tooMany(`Turn "${turn.id}" has ${maxQueued} messages to read: send again later.`);
     }
     const cursor = this.log.last;
-    const { accepted, reason } = this.session.steer(content, { turnId: turn.id });
-    if (!accepted) throw new ProblemError('not_waiting', reason);
     this.#steering += 1;
+    const { accepted, reason } = await this.command((session) => session.steer(content, { turnId: turn.id }));
+    if (!accepted) throw new ProblemError('not_waiting', reason);
     this.#start = { cursor };
     return this.#accepted(turn.id, 'steering', cursor);
   }
@@ -150,7 +200,7 @@ export class LiveSession {
     }
     if (compareCursors(cursor, this.log.last) > 0) {
       throw expired(
-        `Session "${this.session.id}" has no event ${sinceId} (any more): its last one is ${formatCursor(this.log.last)}.`,
+        `Session "${this.id}" has no event ${sinceId} (any more): its last one is ${formatCursor(this.log.last)}.`,
       );
     }
     return { cursor };
@@ -158,10 +208,10 @@ export class LiveSession {
 
   /** Where the running turn began, if one runs. */
   get turnStart(): (StreamStart & { readonly turnId: string }) | undefined {
-    const { turn } = this.session.snapshot;
-    if (turn === undefined) return undefined;
+    const { turnId } = this;
+    if (turnId === undefined) return undefined;
     const start = this.#turnStart;
-    return { turnId: turn.id, cursor: start?.turnId === turn.id ? start.cursor : this.log.last };
+    return { turnId, cursor: start?.turnId === turnId ? start.cursor : this.log.last };
   }
 
   /** @throws ProblemError where the server takes no more work */
@@ -178,7 +228,7 @@ export class LiveSession {
   /** Ends all streams, and closes the session. */
   async close(reason: DisconnectReason): Promise<void> {
     try {
-      await this.session.close();
+      await this.#session.close();
     } finally {
       this.#stopListening();
       this.endStreams(reason);
@@ -204,8 +254,28 @@ export class LiveSession {
 
   /** Whether a turn or a compaction is under way, or waits. */
   get isBusy(): boolean {
-    const { status, queued } = this.session.snapshot;
-    return status !== 'idle' || queued > 0;
+    const { status, queued } = this.snapshot;
+    return status !== 'idle' || queued > 0 || this.#sending > 0;
+  }
+
+  /** The turn that is at work, or about to be. */
+  get turnId(): string | undefined {
+    const { turn, status } = this.snapshot;
+    return turn?.id ?? (status === 'compacting' ? undefined : this.#seen.turns[0]?.id);
+  }
+
+  /** A session that is elsewhere is at something else, once it has said something. */
+  async #follow(): Promise<void> {
+    this.#isStale = true;
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    while (this.#isStale) {
+      this.#isStale = false;
+      // who cannot be reached now is asked again with the next event
+      await this.look().catch(() => undefined);
+    }
+    this.#isFollowing = false;
+    this.log.wake();
   }
 
   #takeIn(event: TurnEvent): void {
@@ -213,17 +283,18 @@ export class LiveSession {
     if (event.type === 'turn.started') this.#turnStart = { turnId: event.turnId, cursor: { seq: event.seq - 1, n: 0 } };
     this.log.append(event);
     this.chat.follow(event);
+    if ('look' in this.#session && !isEphemeral(event)) void this.#follow();
   }
 
   #findStart(events: readonly TurnEvent[]): void {
-    const latest = this.session.turns.at(-1)?.id;
+    const latest = this.#seen.turns.at(-1)?.id;
     const started = events.findLast(({ type }) => type === 'turn.started');
     if (latest !== undefined && started?.turnId !== latest) this.#start = { cursor: this.log.last, turnId: latest };
     else if (started !== undefined) this.#start = { cursor: { seq: started.seq - 1, n: 0 } };
   }
 
   #accepted(turnId: string, status: MessageAccepted['status'], cursor: Cursor): MessageAccepted {
-    return { session_id: this.session.id, turn_id: turnId, status, since_id: formatCursor(cursor) };
+    return { session_id: this.id, turn_id: turnId, status, since_id: formatCursor(cursor) };
   }
 }
 
@@ -245,6 +316,10 @@ export function expired(what: string): ProblemError {
 
 export function stopping(): ProblemError {
   return new ProblemError('server_stopping', 'The server is stopping and takes no more work: send again later.');
+}
+
+export function isMissing(id: string): ProblemError {
+  return new ProblemError('session_not_found', `There is no session "${id}": create one with POST /v1/sessions.`);
 }
 
 function tooMany(detail: string): ProblemError {

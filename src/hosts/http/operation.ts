@@ -4,7 +4,7 @@ import type { HttpLimits } from './limits.ts';
 import type { LiveSession } from './liveSession.ts';
 import { ProblemError } from './problem.ts';
 import type { ProblemCode } from './protocol.ts';
-import type { ServedAgent } from './servedAgent.ts';
+import type { SessionHome } from './sessionHome.ts';
 import type { Sessions } from './sessions.ts';
 
 /** What a route takes, and what it answers; the app and its API document are both made of it. */
@@ -52,7 +52,7 @@ export interface SessionCall<TBody = unknown, TQuery = unknown> extends Call<TBo
 
 /** What all routes share. */
 export interface Host {
-  readonly agent: ServedAgent;
+  readonly home: SessionHome;
   readonly sessions: Sessions;
   readonly limits: HttpLimits;
   /** How many are open. */
@@ -90,7 +90,7 @@ export function sessionRoute<TBody, TQuery>(
       throw new ProblemError('invalid_request', `An Idempotency-Key has at most ${maxKeyLength} characters.`);
     }
     const request = await fingerprint(`${operation.id} ${JSON.stringify(call.body)}`);
-    return live.answers.once(key, request, () => run({ ...call, live }));
+    return live.answers.once(key, request, async () => run({ ...call, live }));
   });
 }
 

@@ -74,8 +74,9 @@ export interface CancelTurn {
 }
 
 export type CancelResult =
-  | { readonly status: 'cancelled'; readonly turn_id: string }
-  /** No turn ran. */
+  /** The turn is, or where none ran the shortening of the conversation. */
+  | { readonly status: 'cancelled'; readonly turn_id?: string }
+  /** Neither was under way. */
   | { readonly status: 'no_op' };
 
 /** More steps for a turn that waits for them. */

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../../durability/store.ts';
 import { findToolCalls } from '../../snapshot.ts';
 import type { Admission } from '../../turn.ts';
 import { chatRoutes } from './chat/chatRoutes.ts';
@@ -15,6 +16,7 @@ import type {
   TurnGoesOn,
 } from './protocol.ts';
 import * as schemas from './schemas.ts';
+import type { ServedSession } from './servedAgent.ts';
 
 /** Every route, but the one of the API document, which is made of them. */
 export const routes: readonly Route[] = [
@@ -79,7 +81,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
       problems: ['turn_in_progress', 'idempotency_key_reused', 'too_many_messages', 'server_stopping'],
     },
-    ({ body, live }) => ({ status: 202, json: live.send(body.content, body.delivery ?? 'queue') }),
+    async ({ body, live }) => ({ status: 202, json: await live.send(body.content, body.delivery ?? 'queue') }),
   ),
   sessionRoute(
     {
@@ -90,7 +92,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 200, description: 'All messages', schema: schemas.messageList }],
       problems: [],
     },
-    ({ live }) => ({ status: 200, json: { messages: live.session.messages } satisfies MessageList }),
+    ({ live }) => ({ status: 200, json: { messages: live.messages } satisfies MessageList }),
   ),
   sessionRoute(
     {
@@ -109,13 +111,13 @@ export const routes: readonly Route[] = [
       id: 'cancelTurn',
       method: 'post',
       path: '/v1/sessions/{id}/cancel',
-      summary: 'Ends the running turn',
+      summary: 'Ends the running turn, or between turns the shortening of the conversation',
       body: schemas.cancelTurn,
       isBodyOptional: true,
       answers: [{ status: 200, description: 'It is cancelled, or none ran', schema: schemas.cancelResult }],
       problems: [],
     },
-    ({ body, live }) => ({ status: 200, json: cancel(live, body.reason) }),
+    async ({ body, live }) => ({ status: 200, json: await cancel(live, body.reason) }),
   ),
   sessionRoute(
     {
@@ -127,7 +129,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 202, description: 'The message was taken', schema: schemas.messageAccepted }],
       problems: ['not_waiting', 'too_many_messages', 'server_stopping'],
     },
-    ({ body, live }) => ({ status: 202, json: live.steer(body.content, body.turn_id) }),
+    async ({ body, live }) => ({ status: 202, json: await live.steer(body.content, body.turn_id) }),
   ),
   sessionRoute(
     {
@@ -139,7 +141,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 200, description: 'The turn goes on', schema: schemas.turnGoesOn }],
       problems: ['not_waiting'],
     },
-    ({ body, live }) => goOn(live, () => live.session.extend(body.steps)),
+    ({ body, live }) => goOn(live, (session) => session.extend(body.steps)),
   ),
   sessionRoute(
     {
@@ -150,7 +152,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 200, description: 'The turn goes on', schema: schemas.turnGoesOn }],
       problems: ['not_waiting'],
     },
-    ({ live }) => goOn(live, () => live.session.resume()),
+    ({ live }) => goOn(live, (session) => session.resume()),
   ),
   sessionRoute(
     {
@@ -161,7 +163,7 @@ export const routes: readonly Route[] = [
       answers: [{ status: 202, description: 'It is being shortened', schema: schemas.compactionAccepted }],
       problems: ['turn_in_progress', 'nothing_to_compact', 'server_stopping'],
     },
-    ({ live }) => ({ status: 202, json: compact(live) }),
+    async ({ live }) => ({ status: 202, json: await compact(live) }),
   ),
   sessionRoute(
     {
@@ -175,8 +177,8 @@ export const routes: readonly Route[] = [
       problems: ['tool_call_not_found', 'not_waiting', 'idempotency_key_reused'],
     },
     ({ body, live }) =>
-      answer(live, body.tool_call_id, () =>
-        live.session.resolveTool(body.tool_call_id, body.output, { isError: body.is_error ?? false }),
+      answer(live, body.tool_call_id, (session) =>
+        session.resolveTool(body.tool_call_id, body.output, { isError: body.is_error ?? false }),
       ),
   ),
   sessionRoute(
@@ -190,9 +192,9 @@ export const routes: readonly Route[] = [
       problems: ['tool_call_not_found', 'not_waiting'],
     },
     ({ body, live }) =>
-      answer(live, body.tool_call_id, () => {
-        if (body.decision === 'deny') return live.session.deny(body.tool_call_id, body.reason);
-        return live.session.approve(body.tool_call_id, body.remember && { remember: body.remember });
+      answer(live, body.tool_call_id, (session) => {
+        if (body.decision === 'deny') return session.deny(body.tool_call_id, body.reason);
+        return session.approve(body.tool_call_id, body.remember && { remember: body.remember });
       }),
   ),
   sessionRoute(
@@ -204,38 +206,40 @@ export const routes: readonly Route[] = [
       answers: [{ status: 200, description: 'A moment of the session', schema: schemas.sessionSnapshot }],
       problems: [],
     },
-    ({ live }) => ({ status: 200, json: live.session.snapshot satisfies Snapshot }),
+    ({ live }) => ({ status: 200, json: live.snapshot satisfies Snapshot }),
   ),
   ...chatRoutes,
 ];
 
-function cancel({ session }: LiveSession, reason: string | undefined): CancelResult {
-  const { turn } = session.snapshot;
-  if (turn === undefined) return { status: 'no_op' };
-  session.cancel(reason);
-  return { status: 'cancelled', turn_id: turn.id };
+type Give = (session: ServedSession) => MaybePromise<Admission>;
+
+async function cancel(live: LiveSession, reason: string | undefined): Promise<CancelResult> {
+  const { turnId } = live;
+  if (turnId === undefined && live.snapshot.status !== 'compacting') return { status: 'no_op' };
+  await live.command((session) => session.cancel(reason));
+  return { status: 'cancelled', ...(turnId !== undefined && { turn_id: turnId }) };
 }
 
-function goOn({ session }: LiveSession, run: () => Admission): Answer {
-  const { turn } = session.snapshot;
-  const { accepted, reason } = run();
+async function goOn(live: LiveSession, give: Give): Promise<Answer> {
+  const { turn } = live.snapshot;
+  const { accepted, reason } = await live.command(give);
   if (!accepted) throw new ProblemError('not_waiting', reason);
   const json: TurnGoesOn = { status: 'accepted', ...(turn !== undefined && { turn_id: turn.id }) };
   return { status: 200, json };
 }
 
-function compact(live: LiveSession): CompactionAccepted {
+async function compact(live: LiveSession): Promise<CompactionAccepted> {
   live.refuseWhenStopping();
   const since_id = formatCursor(live.log.last);
   const { isBusy } = live;
-  const { accepted, reason } = live.session.compact();
+  const { accepted, reason } = await live.command((session) => session.compact());
   if (!accepted) throw new ProblemError(isBusy ? 'turn_in_progress' : 'nothing_to_compact', reason);
   return { status: 'accepted', since_id };
 }
 
-function answer({ session }: LiveSession, toolCallId: string, run: () => Admission): Answer {
-  const isThere = findToolCalls(session.snapshot.turn, toolCallId).length > 0;
-  const { accepted, reason } = run();
+async function answer(live: LiveSession, toolCallId: string, give: Give): Promise<Answer> {
+  const isThere = findToolCalls(live.snapshot.turn, toolCallId).length > 0;
+  const { accepted, reason } = await live.command(give);
   if (!accepted) throw new ProblemError(isThere ? 'not_waiting' : 'tool_call_not_found', reason);
   return { status: 200, json: { status: 'accepted', tool_call_id: toolCallId } satisfies AnswerAccepted };
 }

@@ -220,8 +220,10 @@ export const messageAccepted: z.ZodType<MessageAccepted> = named(
 export const cancelResult: z.ZodType<CancelResult> = named(
   'CancelResult',
   z.union([
-    z.object({ status: z.literal('cancelled'), turn_id: id }),
-    z.object({ status: z.literal('no_op') }).describe('No turn ran'),
+    z
+      .object({ status: z.literal('cancelled'), turn_id: exactly(id) })
+      .describe('The turn is, or where none ran the shortening of the conversation'),
+    z.object({ status: z.literal('no_op') }).describe('Neither was under way'),
   ]),
 );
 

@@ -1,7 +1,7 @@
 import type { SessionSummary } from '../../durability/store.ts';
 import type { LiveSession } from './liveSession.ts';
 import type { SessionList, SessionSummaryResource } from './protocol.ts';
-import type { ServedAgent } from './servedAgent.ts';
+import type { SessionHome } from './sessionHome.ts';
 
 /** Which part of the list is asked for. */
 export interface Page {
@@ -19,12 +19,12 @@ const defaultLimit = 50;
  * @param open by id
  */
 export async function listSessions(
-  { store }: Pick<ServedAgent, 'store'>,
+  home: SessionHome,
   open: ReadonlyMap<string, LiveSession>,
   { limit = defaultLimit, before }: Page,
 ): Promise<SessionList> {
-  if (store === undefined) return { sessions: [...open.values()].toReversed().map(summaryOf) };
-  const kept = await store.list({ limit, ...(before !== undefined && { before: parsePlace(before) }) });
+  if (home.list === undefined) return { sessions: [...open.values()].toReversed().map(summaryOf) };
+  const kept = await home.list({ limit, ...(before !== undefined && { before: parsePlace(before) }) });
   const fresh = before === undefined ? [...open.values()].filter(({ log }) => log.last.seq === 0) : [];
   const last = kept.length < limit ? undefined : kept.at(-1);
   return {

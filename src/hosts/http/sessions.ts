@@ -1,14 +1,12 @@
+import { waitUntil } from '../../clock.ts';
 import { SessionLockedError } from '../../durability/store.ts';
-import type { TurnEvent } from '../../events.ts';
 import type { HttpLimits } from './limits.ts';
-import { LiveSession, type LiveSessionOptions, stopping } from './liveSession.ts';
+import { isMissing, LiveSession, type LiveSessionOptions, stopping } from './liveSession.ts';
 import { isProblem, ProblemError } from './problem.ts';
 import type { DisconnectReason, SessionList } from './protocol.ts';
-import type { ServedAgent, ServedSession } from './servedAgent.ts';
+import type { ServedSession } from './servedAgent.ts';
+import type { SessionHome } from './sessionHome.ts';
 import { listSessions, type Page } from './sessionList.ts';
-
-/** How many are read at first of a session that is opened again. */
-const latestEvents = 100;
 
 interface Open {
   readonly ready: Promise<LiveSession>;
@@ -16,21 +14,23 @@ interface Open {
   live: LiveSession | undefined;
 }
 
-/** The sessions that are open in this process. */
+/** The sessions that this host has open. */
 export class Sessions {
-  readonly #agent: ServedAgent;
+  readonly #home: SessionHome;
   readonly #limits: HttpLimits;
   /** By id, the one that was asked for last at the end. */
   readonly #open = new Map<string, Open>();
   readonly #closing = new Map<string, Promise<void>>();
   readonly #options: LiveSessionOptions;
+  #sweeping: { cancel(): void } | undefined;
+  #unused = new Set<LiveSession>();
   #isStopping = false;
   #isDrained = false;
 
-  constructor(agent: ServedAgent, limits: HttpLimits, open: readonly ServedSession[]) {
-    this.#agent = agent;
+  constructor(home: SessionHome, limits: HttpLimits, open: readonly ServedSession[]) {
+    this.#home = home;
     this.#limits = limits;
-    this.#options = { agent: agent.name, limits, isStopping: () => this.#isStopping };
+    this.#options = { agent: home.name, limits, isStopping: () => this.#isStopping };
     for (const session of open) this.#add(session.id, this.#withPast(session));
   }
 
@@ -44,8 +44,9 @@ export class Sessions {
     if (this.#isStopping) throw stopping();
     if (this.#open.has(id)) throw exists(id);
     return this.#make(id, async () => {
-      if ((await this.#agent.store?.read(id)) !== undefined) throw exists(id);
-      return new LiveSession(await this.#agent.open({ id }), this.#options);
+      const session = await this.#home.create(id);
+      if (session === undefined) throw exists(id);
+      return LiveSession.open(session, this.#options);
     });
   }
 
@@ -53,27 +54,28 @@ export class Sessions {
   async get(id: string): Promise<LiveSession> {
     for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
       const live = await open.ready;
+      await live.look();
       if (this.#open.get(id) !== open) continue;
       if (live.isClosed) {
         await this.#close(live, 'session_closed');
         continue;
       }
+      this.#unused.delete(live);
       this.#open.delete(id);
       this.#open.set(id, open);
       return live;
     }
-    const { store } = this.#agent;
-    if (store === undefined) throw isMissing(id);
+    if (!this.#home.isKept) throw isMissing(id);
     return this.#make(id, async () => {
-      if ((await store.read(id)) === undefined) throw isMissing(id);
-      return this.#withPast(await this.#agent.open({ id }));
+      if (!(await this.#home.has(id))) throw isMissing(id);
+      return this.#withPast(await this.#home.open(id));
     });
   }
 
   /** A page of those that there are. */
   async list(page: Page): Promise<SessionList> {
     const open = [...this.#open].flatMap(([id, { live }]) => (live === undefined ? [] : [[id, live] as const]));
-    return orProblem(() => listSessions(this.#agent, new Map(open), page));
+    return orProblem(() => listSessions(this.#home, new Map(open), page));
   }
 
   /** The session of that id, or a new one. */
@@ -94,13 +96,11 @@ export class Sessions {
 
   /** @throws ProblemError where there is none of that id, or another process has it */
   async delete(id: string): Promise<void> {
-    const { store } = this.#agent;
     const open = this.#open.get(id);
     if (open !== undefined) await this.#close(await open.ready, 'session_deleted');
-    else if (store === undefined) throw isMissing(id);
     await this.#closing.get(id);
-    if (open === undefined && (await store?.read(id)) === undefined) throw isMissing(id);
-    await orProblem(async () => store?.delete(id));
+    if (open === undefined && !(await this.#home.has(id))) throw isMissing(id);
+    await orProblem(() => this.#home.delete(id));
   }
 
   /**
@@ -111,16 +111,17 @@ export class Sessions {
    */
   async drain(graceMs: number): Promise<number> {
     this.#isStopping = true;
-    const { clock, store } = this.#agent;
+    const { clock, isKept } = this.#home;
     const grace = Promise.withResolvers<void>();
     const timer = clock.setTimeout(grace.resolve, graceMs);
     const opened = await Promise.allSettled([...this.#open.values()].map(({ ready }) => ready));
     const sessions = opened.flatMap((open) => (open.status === 'fulfilled' ? [open.value] : []));
-    await Promise.race([grace.promise, Promise.all(sessions.map((live) => live.atRest(store !== undefined)))]);
+    await Promise.race([grace.promise, Promise.all(sessions.map((live) => live.atRest(isKept)))]);
     clock.clearTimeout(timer);
+    this.#sweeping?.cancel();
     this.#isDrained = true;
     const left = sessions.filter((live) => live.isBusy && !live.isClosed);
-    if (store === undefined) await Promise.all(left.map((live) => this.#close(live, 'server_stopping')));
+    if (!isKept) await Promise.all(left.map((live) => this.#close(live, 'server_stopping')));
     // those included that were opened meanwhile
     for (const { live } of this.#open.values()) live?.endStreams('server_stopping');
     return left.filter((live) => !live.isClosed).length;
@@ -140,6 +141,8 @@ export class Sessions {
   #add(id: string, ready: Promise<LiveSession>): Promise<LiveSession> {
     const open: Open = { ready, live: undefined };
     this.#open.set(id, open);
+    const { unusedMs } = this.#home;
+    if (unusedMs !== undefined) this.#sweep(unusedMs);
     ready.then(
       (live) => {
         open.live = live;
@@ -152,33 +155,37 @@ export class Sessions {
   }
 
   #withPast(session: ServedSession): Promise<LiveSession> {
-    return LiveSession.withPast(session, this.#options, () => this.#latestEvents(session.id));
+    return LiveSession.open(session, this.#options, () => this.#home.latestEvents(session.id));
   }
 
-  /** Back to the start of a turn, at least: to say all that was ever said takes long. */
-  async #latestEvents(id: string): Promise<readonly TurnEvent[]> {
-    const { store } = this.#agent;
-    if (store === undefined) return [];
-    const { seq = 0 } = (await store.read(id))?.state ?? {};
-    for (let count = latestEvents; ; count *= 10) {
-      const after = Math.max(0, seq - count);
-      const events = await this.#agent.events(id, { after });
-      if (after === 0 || events.some(({ type }) => type === 'turn.started')) return events;
-    }
+  /** Those that nobody has used from one time to the next are let go: to have them open costs something. */
+  #sweep(unusedMs: number): void {
+    const { clock } = this.#home;
+    this.#sweeping ??= waitUntil(clock, clock.now() + unusedMs, () => {
+      this.#sweeping = undefined;
+      const before = this.#unused;
+      this.#unused = new Set();
+      for (const { live } of [...this.#open.values()]) {
+        if (live?.isUnused !== true) continue;
+        if (before.has(live)) void this.#close(live, 'session_closed');
+        else this.#unused.add(live);
+      }
+      if (this.#open.size > 0) this.#sweep(unusedMs);
+    });
   }
 
-  /** What the store has can be opened again. */
+  /** What is kept can be opened again. */
   #makeRoom(): Promise<void> | undefined {
     const { maxSessions } = this.#limits;
     if (this.#open.size < maxSessions) return undefined;
-    if (this.#agent.store !== undefined) {
+    if (this.#home.isKept) {
       for (const { live } of this.#open.values()) if (live?.isUnused) return this.#close(live, 'session_closed');
     }
     throw new ProblemError('too_many_sessions', `${maxSessions} sessions are open: delete one, or come back later.`);
   }
 
   #close(live: LiveSession, reason: DisconnectReason): Promise<void> {
-    const { id } = live.session;
+    const { id } = live;
     this.#open.delete(id);
     const closing = live.close(reason).finally(() => {
       if (this.#closing.get(id) === closing) this.#closing.delete(id);
@@ -190,10 +197,6 @@ export class Sessions {
 
 function exists(id: string): ProblemError {
   return new ProblemError('session_exists', `There is a session "${id}" already: use it, or choose another id.`);
-}
-
-function isMissing(id: string): ProblemError {
-  return new ProblemError('session_not_found', `There is no session "${id}": create one with POST /v1/sessions.`);
 }
 
 async function orProblem<T>(run: () => Promise<T>): Promise<T> {

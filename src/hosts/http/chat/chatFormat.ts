@@ -23,7 +23,7 @@ export function chatFormat(live: LiveSession, turnId: string, known: KnownCalls)
     },
     end: (cursor) => {
       if (chunks.isOver) return '';
-      if (!waitsForAnswers(live.session.snapshot.turn, turnId)) return undefined;
+      if (!waitsForAnswers(live.snapshot.turn, turnId)) return undefined;
       live.chat.paused = { turnId, cursor };
       return [...chunks.close(), { type: 'finish', finishReason: 'tool-calls' } as const].map(toFrame).join('') + done;
     },

@@ -56,6 +56,7 @@ interface Followed extends StreamStart {
   readonly known: KnownCalls;
 }
 
+const otherMessage = 'The user has sent another message instead of an answer.';
 const nothing: KnownCalls = { shown: new Set(), asked: new Set() };
 
 async function chat(call: Call<ChatRequest>): Promise<Answer> {
@@ -68,7 +69,7 @@ async function chat(call: Call<ChatRequest>): Promise<Answer> {
     return follow(call, live, await send(live, wish, message));
   }
   const live = await sessions.get(id);
-  return follow(call, live, goOn(live, wish));
+  return follow(call, live, await goOn(live, wish));
 }
 
 async function resumeChat(call: Call): Promise<Answer> {
@@ -96,12 +97,12 @@ async function send(
   { answers }: ChatWish,
   { id, content, isRepeated }: NonNullable<ChatWish['message']>,
 ): Promise<Followed> {
-  const run = (): Followed => {
+  const run = async (): Promise<Followed> => {
     live.refuseWhenStopping();
-    live.chat.take(answers);
+    await live.chat.take(answers);
     // whoever is waited for has said something else
-    if (live.isWaiting) live.session.cancel('The user has sent another message instead of an answer.');
-    const { turn_id, since_id } = live.send(content, 'queue');
+    if (live.isWaiting) await live.command((session) => session.cancel(otherMessage));
+    const { turn_id, since_id } = await live.send(content, 'queue');
     return { turnId: turn_id, cursor: parseCursor(since_id) ?? live.log.last, isExact: true, known: nothing };
   };
   if (isRepeated) return run();
@@ -113,16 +114,16 @@ async function send(
  *
  * @throws ProblemError where nothing waits for them
  */
-function goOn(live: LiveSession, { answers, answerId, known }: ChatWish): Followed {
+async function goOn(live: LiveSession, { answers, answerId, known }: ChatWish): Promise<Followed> {
   const now = live.log.last;
   const { paused } = live.chat;
-  const running = live.session.snapshot.turn?.id;
-  const isTaken = live.chat.take(answers) > 0;
+  const running = live.snapshot.turn?.id;
+  const isTaken = (await live.chat.take(answers)) > 0;
   const from = paused !== undefined && paused.turnId === (isTaken ? running : answerId) ? paused : undefined;
   if (isTaken && running !== undefined) return { turnId: running, cursor: from?.cursor ?? now, isExact: true, known };
   // it went on without them: somebody else has answered, or nobody in time
   if (from !== undefined && compareCursors(now, from.cursor) > 0 && !live.isWaiting) {
     return { ...from, isExact: true, known };
   }
-  throw new ProblemError('not_waiting', `No tool call of session "${live.session.id}" waits for these answers.`);
+  throw new ProblemError('not_waiting', `No tool call of session "${live.id}" waits for these answers.`);
 }
