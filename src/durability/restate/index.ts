@@ -10,3 +10,4 @@ export {
   type RestateSessionsOptions,
   restateSessions,
 } from './restateSessions.ts';
+export { RestateError } from './sessionClient.ts';

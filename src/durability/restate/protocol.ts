@@ -56,7 +56,7 @@ export interface Said {
   readonly outcomes: Readonly<Record<string, TurnOutcome<unknown>>>;
 }
 
-/** A session as it is kept. */
+/** What a session is at. */
 export interface Seen {
   /** Of the last durable event. */
   readonly seq: number;
@@ -64,20 +64,42 @@ export interface Seen {
   readonly messages: readonly Message[];
   readonly usage: Usage;
   readonly snapshot: SessionSnapshot;
+  /** Those that run and wait. */
+  readonly turns: readonly { readonly id: string }[];
+}
+
+/** A session as it is kept. */
+export interface Kept extends Seen {
+  /** Whether anything is. */
+  readonly isThere: boolean;
+  /** Of one that was made before it was spoken to: no other has it, also not a later one of the same id. */
+  readonly birth?: string;
+  /** How far its last invocation has come. */
+  readonly progress?: Progress;
+}
+
+/** How far an invocation has come. */
+export interface Progress {
+  readonly invocation: string;
+  /** How many of its commands are in the rows. */
+  readonly taken: number;
 }
 
 /** Handlers of the object that runs turns. */
 export type SessionHandlers = {
+  create(ctx: ObjectContext): Promise<boolean>;
   run(ctx: ObjectContext, begin: Begin): Promise<void>;
   rescue(ctx: ObjectContext, broken: Broken): Promise<void>;
+  erase(ctx: ObjectContext): Promise<void>;
   events(ctx: ObjectSharedContext, after: After): Promise<Said>;
-  look(ctx: ObjectSharedContext): Promise<Seen>;
+  look(ctx: ObjectSharedContext): Promise<Kept>;
 };
 
 /** Handlers of the object that takes commands. */
 export type InboxHandlers = {
   give(ctx: ObjectContext, given: Given): Promise<void>;
   ask(ctx: ObjectSharedContext, given: Given): Promise<Admission>;
+  look(ctx: ObjectSharedContext): Promise<Kept>;
   leave(ctx: ObjectContext, left: Left): Promise<void>;
   watch(ctx: ObjectSharedContext, invocation: string): Promise<void>;
 };

@@ -1,12 +1,12 @@
-import { type Ingress, rpc } from '@restatedev/restate-sdk-clients';
 import { waitUntil } from '../../clock.ts';
 import { isTerminal, type TurnEvent, type TurnEventType } from '../../events.ts';
+import { createFailure } from '../../failure.ts';
 import type { Command } from '../../host.ts';
 import type { Json } from '../../json.ts';
 import { type Listener, Listeners, type Unsubscribe } from '../../listeners.ts';
 import type { TurnLimits } from '../../machines/policies.ts';
 import { type Message, type UserInput, userMessage } from '../../messages.ts';
-import type { Usage } from '../../model.ts';
+import { noUsage, type Usage } from '../../model.ts';
 import { checkTurnLimits } from '../../options.ts';
 import { toToolOutput } from '../../services/toolOutput.ts';
 import type { ApproveOptions, ResolveToolOptions, SteerOptions } from '../../session.ts';
@@ -15,18 +15,20 @@ import type { SessionSnapshot } from '../../snapshot.ts';
 import type { Admission, TurnOutcome } from '../../turn.ts';
 import type { DeltaBus } from './deltaBus.ts';
 import { EventStream } from './eventStream.ts';
-import type { Given, InboxHandlers, Said, Seen, SessionHandlers, serviceNames } from './protocol.ts';
+import type { Kept, Said, Seen } from './protocol.ts';
 import { RemoteTurn } from './remoteTurn.ts';
+import type { SessionClient } from './sessionClient.ts';
 
 /** How soon is asked again for the end of a turn that was told already, in ms. */
 const behindMs = 20;
+/** After so many answers in a row that bring nothing, is asked whether the turns are known that are waited for. */
+const emptyAnswers = 10;
 
 /** @internal */
 export interface RemoteSessionOptions {
   readonly id: string;
-  readonly names: ReturnType<typeof serviceNames>;
+  readonly client: SessionClient;
   readonly setup: SessionSetup;
-  readonly ingress: Ingress;
   readonly bus: DeltaBus | undefined;
   readonly pollMs: number;
   readonly after: number | undefined;
@@ -41,7 +43,7 @@ export interface RemoteSendOptions {
 
 /**
  * A conversation whose turns run on Restate. The commands are those of a `Session`, and resolve when it has said whether
- * it takes them; they reject where Restate cannot be reached.
+ * it takes them; they reject with a {@link RestateError} where Restate cannot be reached.
  *
  * @example
  * ```ts
@@ -54,6 +56,7 @@ export interface RemoteSendOptions {
 export class RemoteSession<TOutput = undefined> implements Disposable {
   readonly id: string;
   readonly #options: RemoteSessionOptions;
+  readonly #opened: Kept;
   readonly #stream: EventStream;
   readonly #listeners = new Listeners(() => undefined);
   readonly #turns = new Map<string, RemoteTurn<TOutput>>();
@@ -61,21 +64,22 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
   readonly #ended = new Set<string>();
   readonly #unsubscribe: () => void;
   #waiting: { cancel(): void } | undefined;
+  #empty = 0;
   #isAsking = false;
   #isToAsk = false;
   #isClosed = false;
 
   /** @internal */
   static async open<TOutput>(options: RemoteSessionOptions): Promise<RemoteSession<TOutput>> {
-    const { id, names, ingress, after } = options;
-    const seq = after ?? (await ingress.objectClient<SessionHandlers>(names.session, id).look()).seq;
-    return new RemoteSession<TOutput>(options, seq);
+    const opened = await options.client.look(options.id);
+    return new RemoteSession<TOutput>(options, opened);
   }
 
-  private constructor(options: RemoteSessionOptions, seq: number) {
+  private constructor(options: RemoteSessionOptions, opened: Kept) {
     this.id = options.id;
     this.#options = options;
-    this.#stream = new EventStream(seq, (event) => this.#tell(event));
+    this.#opened = opened;
+    this.#stream = new EventStream(options.after ?? opened.seq, (event) => this.#tell(event));
     this.#unsubscribe =
       options.bus?.subscribe(this.id, (said) => {
         if (this.#stream.live(said)) this.#soon();
@@ -99,7 +103,11 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
     this.#turns.set(turnId, turn);
     const overrides = limits === undefined ? {} : { options: { limits: { ...limits } } };
     try {
-      await this.#give({ command: { type: 'session.send', turnId, message, ...overrides } }, turnId);
+      await this.#options.client.give(
+        this.id,
+        { command: { type: 'session.send', turnId, message, ...overrides } },
+        turnId,
+      );
     } catch (error) {
       this.#turns.delete(turnId);
       throw error;
@@ -186,16 +194,23 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
 
   /** The conversation so far, without what the running turn has added. */
   async messages(): Promise<readonly Message[]> {
-    return (await this.#look()).messages;
+    return (await this.#kept()).messages;
   }
 
   /** Of all turns that have ended. */
   async usage(): Promise<Usage> {
-    return (await this.#look()).usage;
+    return (await this.#kept()).usage;
   }
 
   async snapshot(): Promise<SessionSnapshot> {
-    return (await this.#look()).snapshot;
+    return (await this.#kept()).snapshot;
+  }
+
+  /** All of that at one moment; undefined where the session was deleted since it was opened here. */
+  async look(): Promise<Seen | undefined> {
+    const { isThere, birth, progress: _, ...seen } = await this.#kept();
+    const wasThere = this.#opened.isThere;
+    return wasThere && !(isThere && birth === this.#opened.birth) ? undefined : seen;
   }
 
   /** Listens no more: turns tell nothing here any more, also not how they end. The session and its turns go on. */
@@ -218,28 +233,18 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
   }
 
   async #ask(command: Command, aimedAt?: string): Promise<Admission> {
-    const { ingress, names } = this.#options;
     const given = { command, ...(aimedAt !== undefined && { aimedAt }) };
-    const key = rpc.opts<Given, Admission>({ idempotencyKey: crypto.randomUUID() });
-    const admission = await ingress.objectClient<InboxHandlers>(names.inbox, this.id).ask(given, key);
+    const admission = await this.#options.client.ask(this.id, given);
     this.#soon();
     return admission;
   }
 
-  /** @param key under which it is given once, however often it is tried */
-  async #give(given: Given, key: string): Promise<void> {
-    const { ingress, names } = this.#options;
-    await ingress.objectClient<InboxHandlers>(names.inbox, this.id).give(given, rpc.opts({ idempotencyKey: key }));
-  }
-
   #said(after: number): Promise<Said> {
-    const { ingress, names } = this.#options;
-    return Promise.resolve(ingress.objectClient<SessionHandlers>(names.session, this.id).events({ after }));
+    return this.#options.client.events(this.id, after);
   }
 
-  #look(): Promise<Seen> {
-    const { ingress, names } = this.#options;
-    return Promise.resolve(ingress.objectClient<SessionHandlers>(names.session, this.id).look());
+  #kept(): Promise<Kept> {
+    return this.#options.client.look(this.id);
   }
 
   #followSignal(turn: RemoteTurn<TOutput>, signal: AbortSignal): void {
@@ -273,7 +278,10 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
       this.#isToAsk = false;
       // who cannot be reached now is asked again
       const said = await this.#said(this.#stream.kept).catch(() => undefined);
-      if (said !== undefined && !this.#isClosed) this.#hear(said);
+      if (said === undefined || this.#isClosed) continue;
+      this.#hear(said);
+      this.#empty = said.events.length > 0 ? 0 : this.#empty + 1;
+      if (this.#empty >= emptyAnswers) await this.#giveUpLost().catch(() => undefined);
     }
     this.#isAsking = false;
     if (!this.#isWatched) return;
@@ -292,10 +300,44 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
     }
   }
 
+  /** Turns have an end here, too, of which nothing is kept any more. */
+  async #giveUpLost(): Promise<void> {
+    this.#empty = 0;
+    if (this.#turns.size === 0) return;
+    const sent = [...this.#turns.values()];
+    const known = new Set((await this.#kept()).turns.map(({ id }) => id));
+    // one may have ended meanwhile
+    this.#hear(await this.#said(this.#stream.kept));
+    for (const turn of sent) {
+      if (known.has(turn.id) || !this.#turns.delete(turn.id)) continue;
+      this.#ended.delete(turn.id);
+      turn.end(lostOutcome(this.id, turn.id));
+    }
+  }
+
   #tell(event: TurnEvent): void {
     const turn = this.#turns.get(event.turnId ?? '');
     turn?.push(event);
     if (turn !== undefined && isTerminal(event)) this.#ended.add(turn.id);
     this.#listeners.tell(event);
   }
+}
+
+function lostOutcome(sessionId: string, turnId: string): TurnOutcome<never> {
+  const failure = createFailure({
+    type: 'internal',
+    code: 'outcome_lost',
+    message: `Session "${sessionId}" has nothing about this turn any more: it was deleted, or other turns have followed, of which the last eight are kept. Read the messages of the session.`,
+    retryable: false,
+  });
+  return {
+    status: 'failed',
+    failure,
+    turnId,
+    messages: [],
+    stopReason: 'failed',
+    steps: 0,
+    usage: noUsage,
+    toolCalls: [],
+  };
 }

@@ -18,13 +18,14 @@ import {
   commandSignal,
   type Given,
   type InboxHandlers,
+  type Kept,
   type Left,
   type SessionHandlers,
   serviceNames,
   setupFor,
 } from './protocol.ts';
 import { RunningEffects } from './runningEffects.ts';
-import { lookAt, SessionRecord, saidAfter } from './sessionRecord.ts';
+import { createRecord, lookAt, SessionRecord, saidAfter } from './sessionRecord.ts';
 import { closeInStead, SessionRun } from './sessionRun.ts';
 
 export interface RestateServicesOptions {
@@ -84,8 +85,11 @@ export function restateServices(options: RestateServicesOptions) {
   const session = object({
     name: names.session.name,
     handlers: {
+      // as long as a client may try again
+      create: handlers.object.exclusive({ idempotencyRetention: 600_000 }, createRecord),
       run: handlers.object.exclusive({ retryPolicy }, (ctx: ObjectContext, begin: Begin) => run(ctx, begin)),
       rescue: (ctx: ObjectContext, broken: Broken) => rescueSession(ctx, broken),
+      erase: async (ctx: ObjectContext) => ctx.clearAll(),
       events: handlers.object.shared((ctx: ObjectSharedContext, { after }: After) => saidAfter(ctx, setup, after)),
       look: handlers.object.shared((ctx: ObjectSharedContext) => lookAt(ctx, setup)),
     } satisfies SessionHandlers,
@@ -106,6 +110,7 @@ export function restateServices(options: RestateServicesOptions) {
       give: (ctx: ObjectContext, given: Given) => give(ctx, given),
       leave: (ctx: ObjectContext, left: Left) => leave(ctx, left),
       ask: handlers.object.shared((ctx: ObjectSharedContext, given: Given) => ask(ctx, given)),
+      look: handlers.object.shared((ctx: ObjectSharedContext) => look(ctx)),
       watch: handlers.object.shared((ctx: ObjectSharedContext, invocation: string) => watch(ctx, invocation)),
     } satisfies InboxHandlers,
     // as long as a client may try to give the same command again
@@ -171,6 +176,22 @@ export function restateServices(options: RestateServicesOptions) {
     const { id, promise } = ctx.awakeable<Admission>();
     inboxOf(ctx).give({ ...given, replyTo: id });
     return await promise;
+  }
+
+  /** The session, with what has been given to it and is not in it yet. */
+  async function look(ctx: ObjectSharedContext): Promise<Kept> {
+    const kept = await ctx.objectClient<SessionHandlers>(names.session, ctx.key).look();
+    const now = await ctx.get<Running>('running');
+    if (now === null) return kept;
+    const taken = kept.progress?.invocation === now.invocation ? kept.progress.taken : 0;
+    const sent = now.commands.slice(taken).flatMap(({ command }) => (command.type === 'session.send' ? [command] : []));
+    const { snapshot, turns } = kept;
+    return {
+      ...kept,
+      isThere: true,
+      snapshot: { ...snapshot, queued: snapshot.queued + sent.length },
+      turns: [...turns, ...sent.map(({ turnId }) => ({ id: turnId }))],
+    };
   }
 
   /** Sees to it that an invocation has an end, whatever ends it. */

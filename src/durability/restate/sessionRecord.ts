@@ -14,7 +14,7 @@ import { hostOptions, type SessionSetup } from '../../sessionSetup.ts';
 import { snapshotOf } from '../../snapshot.ts';
 import { type TurnOutcome, toOutcome } from '../../turn.ts';
 import type { JournalCheckpoint, JournalEntry, SessionState } from '../store.ts';
-import type { Said, Seen } from './protocol.ts';
+import type { Kept, Progress, Said } from './protocol.ts';
 
 /** Of turns that have ended, so many can still be asked for their events. */
 const keptRuns = 8;
@@ -27,13 +27,6 @@ interface Rest {
   readonly steering: SessionContext['steering'];
   /** The first rows of the runs of which rows are kept. */
   readonly runs: readonly number[];
-}
-
-/** How far the last invocation has come. */
-interface Progress {
-  readonly invocation: string;
-  /** How many of its commands are in the rows. */
-  readonly taken: number;
 }
 
 /** An input, and the number of the last event that it has led to. */
@@ -202,8 +195,11 @@ export async function saidAfter(ctx: ObjectSharedContext, setup: SessionSetup, a
   return { events: events.toSorted((a, b) => a.seq - b.seq), outcomes };
 }
 
-/** A session as it is at this moment. */
-export async function lookAt(ctx: ObjectSharedContext, setup: SessionSetup): Promise<Seen> {
+/** A session as it is kept at this moment. */
+export async function lookAt(ctx: ObjectSharedContext, setup: SessionSetup): Promise<Kept> {
+  const isThere = (await ctx.stateKeys()).length > 0;
+  const birth = await ctx.get<string>('birth');
+  const progress = await ctx.get<Progress>('progress');
   const { journal, messages } = await journalOf(ctx);
   const start = journal.findLastIndex(({ type }) => type === 'checkpoint');
   const checkpoint = journal[start];
@@ -212,10 +208,29 @@ export async function lookAt(ctx: ObjectSharedContext, setup: SessionSetup): Pro
     .slice(start + 1)
     .flatMap((entry) => (entry.type === 'row' ? parseRow(entry.row, ctx.key, entry.index) : []));
   const { host } = refold(hostOptions(setup, ctx.key, pastOf(messages, state)), rows);
-  const { history, usage } = host.actor.getSnapshot().context;
-  const seen = { seq: host.seq, messages: messagesOf(history), usage, snapshot: snapshotOf(host) };
+  const { history, usage, queue } = host.actor.getSnapshot().context;
+  // turns that the next run is about to take up
+  const waiting = rows.length > 0 ? [] : ((await restOf(ctx))?.queue ?? []);
+  const snapshot = snapshotOf(host);
+  const kept = {
+    isThere,
+    ...(birth !== null && { birth }),
+    ...(progress !== null && { progress }),
+    seq: host.seq,
+    messages: messagesOf(history),
+    usage,
+    snapshot: { ...snapshot, queued: snapshot.queued + waiting.length },
+    turns: [...queue, ...waiting].map(({ turnId }) => ({ id: turnId })),
+  };
   host.stop();
-  return seen;
+  return kept;
+}
+
+/** Makes a session that nobody has spoken to yet; false where there is one. */
+export async function createRecord(ctx: ObjectContext): Promise<boolean> {
+  if ((await ctx.stateKeys()).length > 0) return false;
+  ctx.set('birth', ctx.rand.uuidv4());
+  return true;
 }
 
 async function journalOf(ctx: ObjectSharedContext) {

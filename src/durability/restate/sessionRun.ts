@@ -81,7 +81,7 @@ export class SessionRun {
   /** Until the session rests, or its next turn is for another invocation. */
   async play({ commands }: Begin): Promise<{ readonly taken: number; readonly hasMore: boolean }> {
     await this.#enter(this.#waiting());
-    for (const given of commands) if (!this.#isBroken) await this.#take(given);
+    for (const given of commands) if (!this.#isOver) await this.#take(given);
     if (!this.#isAtRest) this.#listen();
     while (!this.#isAtRest) await this.#win(await RestatePromise.race([...this.#awaited.values()]));
     if (!this.#isBroken) this.#rest(this.#at, this.#resting());
@@ -93,8 +93,13 @@ export class SessionRun {
     return this.#ctx.request().id;
   }
 
+  /** Whether the machines take nothing any more. */
+  get #isOver(): boolean {
+    return this.#isBroken || this.#host.actor.getSnapshot().value === 'closed';
+  }
+
   get #isAtRest(): boolean {
-    if (this.#isBroken) return true;
+    if (this.#isOver) return true;
     return this.#host.actor.getSnapshot().value === 'idle' || (this.#hasEnded && this.#host.awaitsStart);
   }
 

@@ -10,8 +10,8 @@ export interface SessionHome {
   readonly clock: Clock;
   /** Whether sessions outlive this process. */
   readonly isKept: boolean;
-  /** After how long one is let go that nobody uses, in ms. @default when its room is wanted */
-  readonly unusedMs?: number;
+  /** Whether they are at work elsewhere, and to have them open is to listen to them. */
+  readonly isElsewhere: boolean;
   has(id: string): Promise<boolean>;
   /** Undefined where there is one of that id. */
   create(id: string): Promise<ServedSession | undefined>;
@@ -39,6 +39,7 @@ export function agentHome(agent: ServedAgent): SessionHome {
       name,
       clock,
       isKept: false,
+      isElsewhere: false,
       has: async () => false,
       create: open,
       open,
@@ -51,6 +52,7 @@ export function agentHome(agent: ServedAgent): SessionHome {
     name,
     clock,
     isKept: true,
+    isElsewhere: false,
     has: async (id) => (await store.read(id)) !== undefined,
     create: async (id) => ((await store.read(id)) === undefined ? open(id) : undefined),
     open,
@@ -68,9 +70,6 @@ export function agentHome(agent: ServedAgent): SessionHome {
   };
 }
 
-/** Who listens to a session asks for its events all the time. */
-const unusedMs = 60_000;
-
 /** Elsewhere, where other hosts may serve them as well. */
 export function remoteHome(sessions: RemoteSessions): SessionHome {
   const { name, clock } = sessions;
@@ -79,7 +78,7 @@ export function remoteHome(sessions: RemoteSessions): SessionHome {
     name,
     clock,
     isKept: true,
-    unusedMs,
+    isElsewhere: true,
     has: (id) => sessions.has(id),
     create: async (id) => ((await sessions.create(id)) ? sessions.open(id) : undefined),
     open: (id) => sessions.open(id),

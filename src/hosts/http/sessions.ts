@@ -8,6 +8,9 @@ import type { ServedSession } from './servedAgent.ts';
 import type { SessionHome } from './sessionHome.ts';
 import { listSessions, type Page } from './sessionList.ts';
 
+/** How often is looked for sessions elsewhere that nobody uses, in ms. */
+const unusedMs = 60_000;
+
 interface Open {
   readonly ready: Promise<LiveSession>;
   /** Once it is ready. */
@@ -97,10 +100,13 @@ export class Sessions {
   /** @throws ProblemError where there is none of that id, or another process has it */
   async delete(id: string): Promise<void> {
     const open = this.#open.get(id);
-    if (open !== undefined) await this.#close(await open.ready, 'session_deleted');
+    const { isElsewhere } = this.#home;
+    if (open !== undefined && !isElsewhere) await this.#close(await open.ready, 'session_deleted');
     await this.#closing.get(id);
     if (open === undefined && !(await this.#home.has(id))) throw isMissing(id);
     await orProblem(() => this.#home.delete(id));
+    // its streams have told how it ended
+    if (open !== undefined && isElsewhere) await this.#close(await open.ready, 'session_deleted');
   }
 
   /**
@@ -141,8 +147,7 @@ export class Sessions {
   #add(id: string, ready: Promise<LiveSession>): Promise<LiveSession> {
     const open: Open = { ready, live: undefined };
     this.#open.set(id, open);
-    const { unusedMs } = this.#home;
-    if (unusedMs !== undefined) this.#sweep(unusedMs);
+    if (this.#home.isElsewhere) this.#sweep();
     ready.then(
       (live) => {
         open.live = live;
@@ -158,8 +163,8 @@ export class Sessions {
     return LiveSession.open(session, this.#options, () => this.#home.latestEvents(session.id));
   }
 
-  /** Those that nobody has used from one time to the next are let go: to have them open costs something. */
-  #sweep(unusedMs: number): void {
+  /** Those that nobody has used from one time to the next are let go: who listens to a session asks for its events. */
+  #sweep(): void {
     const { clock } = this.#home;
     this.#sweeping ??= waitUntil(clock, clock.now() + unusedMs, () => {
       this.#sweeping = undefined;
@@ -170,7 +175,7 @@ export class Sessions {
         if (before.has(live)) void this.#close(live, 'session_closed');
         else this.#unused.add(live);
       }
-      if (this.#open.size > 0) this.#sweep(unusedMs);
+      if (this.#open.size > 0) this.#sweep();
     });
   }
 

@@ -17,7 +17,7 @@ import {
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { expectSame, SpokenModel, type Subject, subject, textIn, typesOf } from './support.ts';
+import { expectSame, localSubject, SpokenModel, type Subject, subject, textIn, typesOf } from './support.ts';
 
 type Fetch = NonNullable<ConnectionOptions['fetch']>;
 
@@ -294,7 +294,7 @@ describe('a stream of a client', () => {
   });
 
   it('waits half a second at most after a connection that had events, however many failed before', async () => {
-    const served = subject(scriptedModel(['One.']));
+    const served = localSubject(scriptedModel(['One.']));
     const { client: plain } = clientOf(served);
     const { id } = await plain.sessions.create();
     await plain.messages.create(id, 'Hi');
@@ -314,7 +314,7 @@ describe('a stream of a client', () => {
   });
 
   it('waits as long as the server asks for', async () => {
-    const served = subject(scriptedModel([]), {}, { limits: { maxStreams: 1 } });
+    const served = localSubject(scriptedModel([]), {}, { limits: { maxStreams: 1 } });
     const first = clientOf(served).client;
     const { id } = await first.sessions.create();
     const blocking = await served.events(`/v1/sessions/${id}`);

@@ -19,6 +19,7 @@ import { z } from 'zod';
 import {
   answer,
   asAnotherProcess,
+  localSubject,
   problem,
   SpokenModel,
   SseReader,
@@ -72,7 +73,7 @@ describe('sessions', () => {
   });
 
   it('are as many as are allowed, and no more, also where they come together', async () => {
-    const { post, app } = subject(scriptedModel([]), {}, { limits: { maxSessions: 3 } });
+    const { post, app } = localSubject(scriptedModel([]), {}, { limits: { maxSessions: 3 } });
     const made = await Promise.all([1, 2, 3, 4, 5].map((id) => post('/v1/sessions', { id: `s${id}` })));
     expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 429, 429]);
     expect(await problem(await post('/v1/sessions'))).toMatchObject({ code: 'too_many_sessions' });
@@ -486,7 +487,7 @@ describe('a server that stops', () => {
   });
 
   it('cancels what has not ended in time, where nothing is kept', async () => {
-    const served = subject(new SpokenModel());
+    const served = localSubject(new SpokenModel());
     const path = await served.open();
     await served.send(path, 'Speak!');
     const stream = await served.events(path);

@@ -11,6 +11,7 @@ import {
 } from 'turnchart/http';
 import { SimulatedClock } from 'turnchart/testing';
 import { expect } from 'vitest';
+import { elsewhere } from './elsewhere.ts';
 
 export interface Subject {
   readonly agent: Agent;
@@ -25,17 +26,42 @@ export interface Subject {
   events(path: string, query?: string, headers?: Record<string, string>): Promise<SseReader>;
 }
 
+let isElsewhere = false;
+
+/** From now on in this test file, the sessions are not of the process of their hosts. */
+export function serveElsewhere(): void {
+  isElsewhere = true;
+}
+
 type AgentExtras = Omit<AgentOptions, 'model' | 'clock' | 'output' | 'validateOutput'>;
 
+type AppExtras = Partial<Omit<HttpAppOptions, 'agent'>>;
+
 /** An app whose agent asks the model, with a clock that the test moves. */
-export function subject(
-  model: Model,
-  extras: AgentExtras = {},
-  options: Partial<Omit<HttpAppOptions, 'agent'>> = {},
-): Subject {
+export function subject(model: Model, extras: AgentExtras = {}, options: AppExtras = {}): Subject {
+  const agent = agentOf(model, extras);
+  // a store is for the sessions of this process
+  const isRemote = isElsewhere && extras.store === undefined;
+  return subjectOf(agent, httpApp({ agent: isRemote ? elsewhere(agent) : agent, ...options }));
+}
+
+/** One whose sessions are of this process, wherever those of others are. */
+export function localSubject(model: Model, extras: AgentExtras = {}, options: AppExtras = {}): Subject {
+  const agent = agentOf(model, extras);
+  return subjectOf(agent, httpApp({ agent, ...options }));
+}
+
+interface SimulatedAgent extends Agent {
+  readonly clock: SimulatedClock;
+}
+
+function agentOf(model: Model, extras: AgentExtras): SimulatedAgent {
   const clock = new SimulatedClock();
-  const agent = createAgent({ model, clock, ...extras });
-  const app = httpApp({ agent, ...options });
+  return Object.assign(createAgent({ model, clock, ...extras }), { clock });
+}
+
+function subjectOf(agent: SimulatedAgent, app: HttpApp): Subject {
+  const { clock } = agent;
   const get: Subject['get'] = async (path, headers = {}) => app.request(path, { headers });
   const post: Subject['post'] = async (path, body, headers = {}) =>
     app.request(path, {
