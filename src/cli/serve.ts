@@ -8,8 +8,9 @@ import { createAgent } from '../index.ts';
 import { commandLineAgent } from './commandLineAgent.ts';
 import type { ChosenModel } from './model.ts';
 import { openInspector } from './openInspector.ts';
+import type { RestateOptions, RestateReplica } from './restateReplica.ts';
 import { exitCodes, sameInterruptMs } from './runTurn.ts';
-import { asksByLoopback, bearerToken } from './serveAccess.ts';
+import { asksByLoopback, bearerToken, type HostAndPort, urlOf } from './serveAccess.ts';
 import { abbreviate } from './sessions/storeFile.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -26,6 +27,8 @@ export interface ServeOptions {
   readonly chosen: ChosenModel;
   /** Where sessions are kept. @default nowhere */
   readonly kept: { readonly file: string; readonly store: Store } | undefined;
+  /** Where sessions are instead. @default with this process */
+  readonly restate: RestateOptions | undefined;
   readonly terminal: Terminal;
 }
 
@@ -33,7 +36,7 @@ export interface ServeOptions {
 const closingMs = 1_000;
 
 /** Serves the agent of the command line until the process is told to stop; gives the exit code. */
-export async function serve({ chosen, kept, terminal, ...options }: ServeOptions): Promise<number> {
+export async function serve({ chosen, kept, restate, terminal, ...options }: ServeOptions): Promise<number> {
   const { host, port, token, graceMs, isInspected } = options;
   const inspected = isInspected ? await openInspector({ commands: true }) : undefined;
   const agent = createAgent({
@@ -41,22 +44,41 @@ export async function serve({ chosen, kept, terminal, ...options }: ServeOptions
     ...(kept && { store: kept.store }),
     ...(inspected && { inspect: inspected.inspector }),
   });
+  let replica: RestateReplica | undefined;
+  const end = async () => {
+    await replica?.close();
+    await agent.close();
+    await kept?.store.close();
+    await inspected?.inspector.close();
+  };
+  const refuse = async (error: unknown, where: HostAndPort & { readonly option: string }) => {
+    terminal.note(describeListenError(error, where), 'red');
+    await end();
+    return exitCodes.failed;
+  };
+  if (restate !== undefined) {
+    // takes long to load, and nothing else wants it
+    const { RestateReplica } = await import('./restateReplica.ts');
+    try {
+      replica = await RestateReplica.start(agent, restate);
+    } catch (error) {
+      return refuse(error, { ...restate.replica, option: '--replica' });
+    }
+  }
   const sessions = kept === undefined ? [] : await agent.recover();
-  const app = httpApp({ agent, sessions, ...(token !== undefined && { authorize: bearerToken(token) }) });
+  const authorize = token === undefined ? {} : { authorize: bearerToken(token) };
+  const app = httpApp({ agent: replica?.sessions ?? agent, sessions, ...authorize });
   const server = createAdaptorServer({ fetch: token === undefined ? onlyLoopback(app) : app.fetch }) as Server;
   const stopped = stopSignal();
   try {
     server.listen(port, host);
     await once(server, 'listening');
   } catch (error) {
-    terminal.note(describeListenError(error, options), 'red');
-    await agent.close();
-    await kept?.store.close();
-    await inspected?.inspector.close();
-    return exitCodes.failed;
+    return refuse(error, { host, port, option: '--port' });
   }
   terminal.note(chosen.notice);
-  terminal.note(whereKept(kept, sessions.length));
+  if (replica === undefined || restate === undefined) terminal.note(whereKept(kept, sessions.length));
+  else tellReplica(replica, restate, terminal);
   const url = urlOf(host, (server.address() as AddressInfo).port);
   terminal.write(`${url}\n`);
   if (inspected !== undefined) terminal.note(`Inspector: ${inspected.url}`);
@@ -66,15 +88,24 @@ export async function serve({ chosen, kept, terminal, ...options }: ServeOptions
   terminal.note(`Stopping: no more messages are taken, and turns have ${graceMs / 1_000} s to end.`);
   const { unfinished } = await app.drain({ graceMs });
   await close(server);
-  if (unfinished > 0 && kept !== undefined) {
-    terminal.note(`${count(unfinished)} in the middle of something, which goes on with the next start.`);
+  if (unfinished > 0 && (kept ?? replica) !== undefined) {
+    const where = replica === undefined ? 'with the next start' : 'on Restate, in another replica or in the next one';
+    terminal.note(`${count(unfinished)} in the middle of something, which goes on ${where}.`);
     // to close them would be to cancel what is to go on; all of it is kept
     process.exit(exitCodes.completed);
   }
-  await agent.close();
-  await kept?.store.close();
-  await inspected?.inspector.close();
+  await end();
   return exitCodes.completed;
+}
+
+/** Says where sessions are, and what is to be done that they can be reached there. */
+function tellReplica(replica: RestateReplica, { url }: RestateOptions, terminal: Terminal): void {
+  terminal.note(`Sessions are on Restate, ${url}, and turns run here, ${replica.url}.`);
+  terminal.explain(`Tell Restate about this address, once: ${replica.registration(url)}`);
+  // any session will do
+  replica.sessions.has('turnchart').catch((error: unknown) => {
+    terminal.note(error instanceof Error ? error.message : String(error), 'yellow');
+  });
 }
 
 /** Resolves when the process is told to stop; told again, it ends at once. */
@@ -115,10 +146,13 @@ async function close(server: Server): Promise<void> {
   clearTimeout(timer);
 }
 
-function describeListenError(error: unknown, { host, port }: Pick<ServeOptions, 'host' | 'port'>): string {
+function describeListenError(
+  error: unknown,
+  { host, port, option }: HostAndPort & { readonly option: string },
+): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return `Port ${port} of ${host} is taken: choose another with --port.`;
-  if (code === 'EACCES') return `Port ${port} is not for this user: choose one from 1024 with --port.`;
+  if (code === 'EADDRINUSE') return `Port ${port} of ${host} is taken: choose another with ${option}.`;
+  if (code === 'EACCES') return `Port ${port} is not for this user: choose one from 1024 with ${option}.`;
   return `Nothing can be served at ${host}, port ${port}: ${error instanceof Error ? error.message : String(error)}.`;
 }
 
@@ -131,10 +165,6 @@ function whereKept(kept: ServeOptions['kept'], unfinished: number): string {
 
 function count(sessions: number): string {
   return sessions === 1 ? '1 session is' : `${sessions} sessions are`;
-}
-
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
 }
 
 function example(url: string, needsToken: boolean): string {

@@ -7,6 +7,26 @@ export function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || (isIPv4(name) && name.startsWith('127.'));
 }
 
+/** Where somebody listens. */
+export interface HostAndPort {
+  readonly host: string;
+  /** 0 is any that is free. */
+  readonly port: number;
+}
+
+/** As in `127.0.0.1:9080` or `[::1]:9080`; undefined where it is neither. */
+export function parseHostAndPort(text: string): HostAndPort | undefined {
+  const [, name = '', digits = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const host = name.replace(/^\[(.*)\]$/, '$1');
+  const isPlain = !host.includes(':') || name !== host;
+  return digits !== '' && isPlain && host !== '' && port <= 65_535 ? { host, port } : undefined;
+}
+
+export function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * Whether a request was sent to this machine by its own name. A page elsewhere can have its own name resolved to this
  * machine, and then ask as if it came from here.

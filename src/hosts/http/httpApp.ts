@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import type { z } from 'zod';
+import { StoreError } from '../../durability/store.ts';
 import { checkNames } from '../../options.ts';
 import { checkLimits, type HttpLimits } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
@@ -89,6 +90,14 @@ export function httpApp(options: HttpAppOptions): HttpApp {
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error);
     console.error(error);
+    if (error instanceof StoreError) {
+      return problemResponse(
+        new ProblemError(
+          'sessions_unavailable',
+          'Sessions cannot be reached: try again. The log of the server says why.',
+        ),
+      );
+    }
     return problemResponse(new ProblemError('internal', 'The server failed; its log says why.'));
   });
   app.notFound(({ req }) => {

@@ -9,7 +9,7 @@ interface JsonObject {
 }
 
 /** What every route may refuse, by whether it takes a body. */
-const problemsOfAll: readonly ProblemCode[] = ['invalid_request', 'unauthorized', 'internal'];
+const problemsOfAll: readonly ProblemCode[] = ['invalid_request', 'unauthorized', 'internal', 'sessions_unavailable'];
 const problemsOfBodies: readonly ProblemCode[] = ['body_too_large', 'unsupported_media_type'];
 
 export interface DocumentOptions {

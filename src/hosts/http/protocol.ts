@@ -209,6 +209,7 @@ export const problemKinds = {
   too_many_messages: { status: 429, title: 'Too many messages wait' },
   too_many_streams: { status: 429, title: 'Too many streams are open' },
   internal: { status: 500, title: 'The server failed' },
+  sessions_unavailable: { status: 503, title: 'Where sessions are kept cannot be reached' },
   server_stopping: { status: 503, title: 'The server is stopping' },
 } as const;
 export type ProblemCode = keyof typeof problemKinds;
