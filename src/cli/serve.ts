@@ -89,7 +89,7 @@ export async function serve({ chosen, kept, restate, terminal, ...options }: Ser
   const { unfinished } = await app.drain({ graceMs });
   await close(server);
   if (unfinished > 0 && (kept ?? replica) !== undefined) {
-    const where = replica === undefined ? 'with the next start' : 'on Restate, in another replica or in the next one';
+    const where = replica === undefined ? 'with the next start' : 'in another replica, or in the next one';
     terminal.note(`${count(unfinished)} in the middle of something, which goes on ${where}.`);
     // to close them would be to cancel what is to go on; all of it is kept
     process.exit(exitCodes.completed);

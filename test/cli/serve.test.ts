@@ -283,6 +283,7 @@ describe('a server that is told to stop', () => {
 
 describe('the words after turnchart serve', () => {
   const run = (words: readonly string[], env = {}) => captured((terminal) => serveCommand(words, env, terminal));
+  const restate = ['--restate', 'http://localhost:8080'];
 
   test.each([
     [['--host', '0.0.0.0'], /^--host 0\.0\.0\.0 lets other machines ask.* set TURNCHART_TOKEN/],
@@ -294,6 +295,14 @@ describe('the words after turnchart serve', () => {
     [['--grace', '1.5'], /^--grace 1\.5: it is a whole number of seconds\./],
     [['--token', ' '], /^--token: it is empty\./],
     [['--store', ''], /^--store: the file is missing\./],
+    [['--replica', '127.0.0.1:9080'], /^--replica: it goes with --restate\./],
+    [['--restate', 'localhost:8080'], /^--restate localhost:8080: it is a URL, as in http:\/\/localhost:8080\./],
+    [[...restate, '--replica', '9080'], /^--replica 9080: it is a host and a port, as in 127\.0\.0\.1:9080\./],
+    [[...restate, '--replica', '::1:9080'], /^--replica ::1:9080: it is a host and a port/],
+    [[...restate, '--replica', '[::]:9080'], /^--replica \[::\]:9080 lets other machines run turns.*--replica-key/],
+    [[...restate, '--replica-key', 'secret'], /^--replica-key secret: it begins with publickeyv1_\./],
+    [[...restate, '--store', 'sessions.db'], /^--store and --restate: sessions are in one place\./],
+    [[...restate, '--inspect'], /^--inspect and --restate: /],
     [['--model', 'nobody/x'], /^--model nobody\/x: there is /],
     [['the', 'tea'], /^"turnchart serve" takes no "the"\. To ask that: turnchart run serve the tea\./],
     [['--verbose'], /^Unknown option '--verbose'\./],
@@ -311,7 +320,7 @@ describe('the words after turnchart serve', () => {
   test('--help lists the options', async () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
-    for (const option of ['port', 'host', 'token', 'store', 'model', 'grace'])
+    for (const option of ['port', 'host', 'token', 'store', 'model', 'grace', 'restate', 'replica', 'replica-key'])
       expect(stdout).toContain(`--${option} <`);
   });
 });

@@ -99,7 +99,7 @@ class LogReader {
   }
 
   #onEnd(reason: DisconnectReason): void {
-    this.#ending = reason;
+    this.#ending ??= reason;
     if (this.#wake !== undefined) {
       this.#sayMore();
       this.#wakeUp();

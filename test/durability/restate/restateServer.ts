@@ -50,8 +50,12 @@ export class RestateServer implements AsyncDisposable {
     return this.#ports.ingress;
   }
 
+  get ingressUrl(): string {
+    return `http://127.0.0.1:${this.#ports.ingress}`;
+  }
+
   get ingress(): Ingress {
-    return ingressAt(`http://127.0.0.1:${this.#ports.ingress}`);
+    return ingressAt(this.ingressUrl);
   }
 
   get processId(): number {

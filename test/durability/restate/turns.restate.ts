@@ -1,10 +1,17 @@
-import { createAgent, defineTool, type Model, type TurnEvent } from 'turnchart';
-import { localBus, type RestateServicesOptions, restateServices, restateSessions } from 'turnchart/durability/restate';
-import { type Script, scriptedModel, transcriptProblems } from 'turnchart/testing';
+import { connect } from '@restatedev/restate-sdk-clients';
+import { createAgent, defineTool, type Model, type TurnEvent, type TurnOutcome } from 'turnchart';
+import {
+  localBus,
+  RestateError,
+  type RestateServicesOptions,
+  restateServices,
+  restateSessions,
+} from 'turnchart/durability/restate';
+import { type Script, SimulatedClock, scriptedModel, transcriptProblems } from 'turnchart/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Endpoint } from './endpoint.ts';
-import { RestateServer } from './restateServer.ts';
+import { freePort, RestateServer } from './restateServer.ts';
 
 let server: RestateServer;
 beforeAll(async () => {
@@ -42,6 +49,88 @@ async function arrange({ services = {}, ...options }: AgentOptions & { readonly 
 
 const any = z.object({});
 const call = (name: string): Script => ({ calls: [{ name }] });
+
+describe('a session on Restate', () => {
+  it('is there once it is made or spoken to, and is made once', async () => {
+    await using talk = await arrange({ model: scriptedModel(['One.', 'Two.']) });
+    const { sessions } = talk;
+    expect(await sessions.has('talk')).toBe(false);
+    await (await talk.session.send('First.')).result;
+    expect(await sessions.has('talk')).toBe(true);
+    expect(await sessions.create('talk')).toBe(false);
+    expect(await Promise.all([sessions.create('other'), sessions.create('other')])).toContain(false);
+    expect(await sessions.has('other')).toBe(true);
+    using other = await sessions.open('other');
+    expect((await (await other.send('Second.')).result).text).toBe('Two.');
+    expect((await sessions.events('other')).map(({ seq }) => seq)[0]).toBe(1);
+  });
+
+  it('has a turn from the moment that its message was taken', async () => {
+    await using talk = await arrange({ model: scriptedModel([{ hangs: true }]) });
+    for (let message = 1; message <= 3; message += 1) {
+      await talk.session.send('Go.');
+      const seen = await talk.session.look();
+      expect(seen?.turns).toHaveLength(message);
+      expect([seen?.snapshot.status, seen?.snapshot.queued]).toEqual(
+        seen?.snapshot.turn === undefined ? ['idle', message] : ['inTurn', message - 1],
+      );
+    }
+    await talk.sessions.delete('talk');
+  });
+
+  it('is deleted with all that runs and waits in it; turns of which nobody knows any more have failed', async () => {
+    await using talk = await arrange({ model: scriptedModel([{ hangs: true }, 'One.']) });
+    const clock = new SimulatedClock();
+    const away = createAgent({ model: scriptedModel([]), name: talk.agent.name, clock });
+    using far = await restateSessions({ agent: away, ingress: server.ingress }).open('talk');
+    const turns = [await far.send('Go.'), await far.send('Go on.')];
+    await talk.told('step.started');
+    await talk.sessions.delete('talk');
+    expect(await talk.sessions.has('talk')).toBe(false);
+    expect(await server.query(`select key from state where service_name like '${talk.agent.name}.%'`)).toEqual([]);
+    // nothing was heard there before time goes on
+    const outcomes: TurnOutcome[] = [];
+    for (const turn of turns) void turn.outcome.then((outcome) => outcomes.push(outcome));
+    const goOn = async () => {
+      await clock.advance(500);
+      return outcomes;
+    };
+    await expect.poll(goOn).toHaveLength(2);
+    expect(outcomes.map((outcome) => outcome.status === 'failed' && outcome.failure.code)).toEqual([
+      'outcome_lost',
+      'outcome_lost',
+    ]);
+    // what was deleted is not what comes after it
+    await talk.sessions.create('talk');
+    using anew = await talk.sessions.open('talk');
+    expect((await (await anew.send('Again.')).result).text).toBe('One.');
+    expect((await talk.sessions.events('talk'))[0]?.seq).toBe(1);
+  });
+
+  it('that was deleted is seen to be by those who have it open', async () => {
+    await using talk = await arrange({ model: scriptedModel([]) });
+    await talk.sessions.create('brief');
+    using brief = await talk.sessions.open('brief');
+    expect(await brief.look()).toMatchObject({ messages: [], turns: [] });
+    await talk.sessions.delete('brief');
+    expect(await brief.look()).toBeUndefined();
+    await talk.sessions.create('brief');
+    expect(await brief.look()).toBeUndefined();
+  });
+
+  it('cannot be reached where nobody has registered its agent, or no server is there', async () => {
+    const agent = createAgent({ model: scriptedModel([]), name: 'unheard' });
+    await expect(restateSessions({ agent, ingress: server.ingress }).open()).rejects.toThrow(
+      new RestateError(
+        'Restate knows no service "unheard.session": register the address where restateServices() are served.',
+      ),
+    );
+    const nowhere = connect({ url: `http://127.0.0.1:${await freePort()}` });
+    await expect(restateSessions({ agent, ingress: nowhere }).has('talk')).rejects.toThrow(
+      /^Restate cannot be reached: connect ECONNREFUSED/,
+    );
+  });
+});
 
 describe('a turn on Restate', () => {
   it('gives its events as they come, deltas between them, and its outcome', async () => {
