@@ -80,7 +80,10 @@ export function restateServices(options: RestateServicesOptions) {
   const setup = setupFor('restateServices()', agent);
   const names = serviceNames(agent.name);
   const running = new RunningEffects(setup.clock);
-  const retryPolicy = { initialInterval: 50, maxInterval: 10_000, maxAttempts, onMaxAttempts: 'kill' } as const;
+  const intervals = { initialInterval: 50, maxInterval: 10_000 };
+  const retryPolicy = { ...intervals, maxAttempts, onMaxAttempts: 'kill' } as const;
+  // commands, and what sees to it that turns end, are tried for as long as no process answers
+  const lasting = { ...intervals, maxAttempts: 1_000_000 };
 
   const session = object({
     name: names.session.name,
@@ -88,7 +91,7 @@ export function restateServices(options: RestateServicesOptions) {
       // as long as a client may try again
       create: handlers.object.exclusive({ idempotencyRetention: 600_000 }, createRecord),
       run: handlers.object.exclusive({ retryPolicy }, (ctx: ObjectContext, begin: Begin) => run(ctx, begin)),
-      rescue: (ctx: ObjectContext, broken: Broken) => rescueSession(ctx, broken),
+      rescue: handlers.object.exclusive({ retryPolicy: lasting }, rescueSession),
       erase: async (ctx: ObjectContext) => ctx.clearAll(),
       events: handlers.object.shared((ctx: ObjectSharedContext, { after }: After) => saidAfter(ctx, setup, after)),
       look: handlers.object.shared((ctx: ObjectSharedContext) => lookAt(ctx, setup)),
@@ -114,7 +117,7 @@ export function restateServices(options: RestateServicesOptions) {
       watch: handlers.object.shared((ctx: ObjectSharedContext, invocation: string) => watch(ctx, invocation)),
     } satisfies InboxHandlers,
     // as long as a client may try to give the same command again
-    options: { journalRetention: 0, idempotencyRetention: 600_000 },
+    options: { journalRetention: 0, idempotencyRetention: 600_000, retryPolicy: lasting },
   });
 
   async function run(ctx: ObjectContext, begin: Begin): Promise<void> {

@@ -17,8 +17,9 @@ export class RestateServer implements AsyncDisposable {
   #process: ChildProcess | undefined;
   #said = '';
 
-  static async start(): Promise<RestateServer> {
-    const server = new RestateServer(await freePorts(), { RESTATE_NODE_NAME: 'test' });
+  /** @param place what its environment says beside that */
+  static async start(place: NodeJS.ProcessEnv = {}): Promise<RestateServer> {
+    const server = new RestateServer(await freePorts(), { RESTATE_NODE_NAME: 'test', ...place });
     await server.begin();
     return server;
   }
@@ -58,6 +59,11 @@ export class RestateServer implements AsyncDisposable {
     return ingressAt(this.ingressUrl);
   }
 
+  /** What it has printed. */
+  get said(): string {
+    return this.#said;
+  }
+
   get processId(): number {
     return this.#process?.pid ?? 0;
   }
@@ -70,13 +76,13 @@ export class RestateServer implements AsyncDisposable {
       env: {
         RESTATE_DO_NOT_TRACK: '1',
         RESTATE_LISTEN_MODE: 'tcp',
+        RESTATE_LOG_FILTER: 'warn',
         ...this.#place,
         RESTATE_DEFAULT_NUM_PARTITIONS: '2',
         RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
         RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}`,
         RESTATE_INGRESS__BIND_ADDRESS: `127.0.0.1:${ingress}`,
         RESTATE_ADMIN__BIND_ADDRESS: `127.0.0.1:${admin}`,
-        RESTATE_LOG_FILTER: 'warn',
       },
     });
     this.#process = child;

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,26 @@ describe('turnchart serve --restate', () => {
     await alone.client.sessions.create({ id: 'early' });
     await alone.client.messages.create('early', 'what is 6*7?');
     const said = await until(alone.client.events.stream('early'), 'turn.completed');
+    expect(said.at(-1)?.data).toMatchObject({ text: '6*7 = 42.' });
+  });
+
+  it('runs turns only for the server whose key it was given', async () => {
+    const pem = join(home, 'key.pem');
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(pem, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const signing = await RestateServer.start({
+      RESTATE_WORKER__INVOKER__REQUEST_IDENTITY_PRIVATE_KEY_PEM_FILE: pem,
+      RESTATE_LOG_FILTER: 'warn,restate_service_client=info',
+    });
+    stack.use(signing);
+    const [key = ''] = /publickeyv1_\w+/.exec(signing.said) ?? [];
+    const guarded = await serve('--restate', signing.ingressUrl, '--replica-key', key);
+    const uri = `http://127.0.0.1:${guarded.port}`;
+    await expect(server.register(uri)).rejects.toThrow('401');
+    await signing.register(uri);
+    await guarded.client.sessions.create({ id: 'guarded' });
+    await guarded.client.messages.create('guarded', 'what is 6*7?');
+    const said = await until(guarded.client.events.stream('guarded'), 'turn.completed');
     expect(said.at(-1)?.data).toMatchObject({ text: '6*7 = 42.' });
   });
 
