@@ -3,7 +3,7 @@ import { isEphemeral, type TurnEvent } from '../../events.ts';
 import type { Message, UserInput } from '../../messages.ts';
 import type { SessionSnapshot } from '../../snapshot.ts';
 import { ChatSession } from './chat/chatSession.ts';
-import { type Cursor, compareCursors, formatCursor, parseCursor } from './cursor.ts';
+import { type Cursor, compareCursors, cursorOf, formatCursor, parseCursor } from './cursor.ts';
 import { EventLog, type LoggedEvent } from './eventLog.ts';
 import { IdempotentAnswers } from './idempotentAnswers.ts';
 import type { HttpLimits } from './limits.ts';
@@ -45,7 +45,7 @@ export class LiveSession {
   /** Messages that are on their way to the session. */
   #sending = 0;
   /** What was looked at last; a session of this process is at any moment what it is. */
-  #seen: Seen;
+  #seen: Seen & { readonly seq?: number };
   #looks = 0;
   #seenBy = 0;
   #isFollowing = false;
@@ -61,9 +61,10 @@ export class LiveSession {
     const meanwhile: TurnEvent[] = [];
     const stopListening = session.on('*', (event) => meanwhile.push(event));
     try {
-      const events = [...((await past?.()) ?? []), ...meanwhile];
+      const before = (await past?.()) ?? [];
       const seen = 'look' in session ? await session.look() : session;
       if (seen === undefined) throw isMissing(session.id);
+      const events = [...before, ...meanwhile];
       const live = new LiveSession(session, seen, options);
       for (const event of events) live.#takeIn(event);
       live.#findStart(events);
@@ -122,10 +123,21 @@ export class LiveSession {
     }
   }
 
+  /**
+   * Has told what the session had said when it was looked at: what it says takes a while to come here.
+   *
+   * @param read gives durable events after a `seq`
+   */
+  async catchUp(read: (after: number) => Promise<readonly TurnEvent[]>): Promise<void> {
+    const { seq } = this.log.last;
+    if ((this.#seen.seq ?? 0) > seq) for (const event of await read(seq)) this.#takeIn(event);
+  }
+
   /** Gives the session a command, and sees what it is at then. */
   async command<T>(give: (session: ServedSession) => MaybePromise<T>): Promise<T> {
     const result = await give(this.#session);
-    await this.look();
+    // what was given is given, also where this fails
+    await this.look().catch(() => undefined);
     return result;
   }
 
@@ -186,7 +198,12 @@ export class LiveSession {
     const cursor = this.log.last;
     this.#steering += 1;
     const { accepted, reason } = await this.command((session) => session.steer(content, { turnId: turn.id }));
-    if (!accepted) throw new ProblemError('not_waiting', reason);
+    if (!accepted) {
+      this.#steering -= 1;
+      // the turn has ended meanwhile
+      if (turnId === undefined) return this.send(content, 'queue');
+      throw new ProblemError('not_waiting', reason);
+    }
     this.#start = { cursor };
     return this.#accepted(turn.id, 'steering', cursor);
   }
@@ -199,6 +216,8 @@ export class LiveSession {
       throw new ProblemError('invalid_request', `"${sinceId}" is not the id of an event, such as 17 or 17.3.`);
     }
     if (compareCursors(cursor, this.log.last) > 0) {
+      // a host that is gone may have told of what was not kept
+      if ('look' in this.#session) return { cursor: this.log.last };
       throw expired(
         `Session "${this.id}" has no event ${sinceId} (any more): its last one is ${formatCursor(this.log.last)}.`,
       );
@@ -279,6 +298,7 @@ export class LiveSession {
   }
 
   #takeIn(event: TurnEvent): void {
+    if (compareCursors(cursorOf(event), this.log.last) <= 0) return;
     if (event.type === 'steering.applied' || event.type === 'session.idle') this.#steering = 0;
     if (event.type === 'turn.started') this.#turnStart = { turnId: event.turnId, cursor: { seq: event.seq - 1, n: 0 } };
     this.log.append(event);

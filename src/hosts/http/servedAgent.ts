@@ -30,8 +30,8 @@ export type LocalSession = SessionPort & Seen;
 
 /** A session that is elsewhere, and has to be asked. */
 export interface RemoteSession extends SessionPort {
-  /** What it is at; undefined where it was deleted. */
-  readonly look: () => Promise<Seen | undefined>;
+  /** What it is at, after the event with that `seq`; undefined where it was deleted. */
+  readonly look: () => Promise<(Seen & { readonly seq: number }) | undefined>;
 }
 
 /** What a host needs of a session, whatever form its answers have. */

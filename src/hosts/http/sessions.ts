@@ -58,6 +58,7 @@ export class Sessions {
     for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
       const live = await open.ready;
       await live.look();
+      await live.catchUp((after) => this.#home.events(id, after));
       if (this.#open.get(id) !== open) continue;
       if (live.isClosed) {
         await this.#close(live, 'session_closed');

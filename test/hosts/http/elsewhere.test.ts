@@ -1,6 +1,13 @@
+import { setImmediate as hop } from 'node:timers/promises';
 import { createAgent, type Model } from 'turnchart';
 import { StoreError } from 'turnchart/durability';
-import { httpApp, type RemoteSessions } from 'turnchart/http';
+import {
+  type EventList,
+  httpApp,
+  type MessageAccepted,
+  type RemoteSessions,
+  type SessionResource,
+} from 'turnchart/http';
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { elsewhere } from './elsewhere.ts';
@@ -12,6 +19,8 @@ await import('./events.test.ts');
 await import('./chat.test.ts');
 await import('./client.test.ts');
 await import('./httpApp.test.ts');
+
+const asJson = { accept: 'application/json' };
 
 /** A host of sessions that others may serve as well. */
 function host(sessions: RemoteSessions) {
@@ -94,6 +103,66 @@ describe('a host of sessions elsewhere', () => {
     const told = await again.until('session.idle');
     expect(typesOf(told)[0]).toBe('turn.started');
     await again.close();
+  });
+
+  it('has told whatever was there when a request came, however slowly it hears of it', async () => {
+    const { sessions } = twoHosts(scriptedModel(['One.', 'Two.']));
+    const open: RemoteSessions['open'] = async (id) => ({ ...(await sessions.open(id)), on: () => () => undefined });
+    const deaf = host({ ...sessions, open });
+    await deaf.post('', { id: 'trip' });
+    const turn = async () => {
+      const accepted = await answer<MessageAccepted>(await deaf.post('/trip/messages', { content: 'Hi.' }), 202);
+      const status = async () => (await answer<SessionResource>(await deaf.get('/trip'))).status;
+      while ((await status()) !== 'idle') await hop();
+      return accepted;
+    };
+    await turn();
+    const { since_id, turn_id } = await turn();
+    const list = async (query = '') =>
+      answer<EventList>(await deaf.app.request(`/v1/sessions/trip/events${query}`, { headers: asJson }));
+    const { events } = await list();
+    expect(events[0]).toMatchObject({ type: 'turn.started', turn_id, seq: Number(since_id) + 1 });
+    expect(events.at(-1)?.type).toBe('session.idle');
+    expect((await list(`?since_id=${since_id}`)).events).toEqual(events);
+    // another host may have told of more than was kept
+    expect((await list('?since_id=1000')).events).toEqual([]);
+  });
+
+  it('has taken a message though it cannot see what became of it', async () => {
+    const { sessions } = twoHosts(scriptedModel(['One.']));
+    let isCut = false;
+    const open: RemoteSessions['open'] = async (id) => {
+      const session = await sessions.open(id);
+      const send: typeof session.send = (content) => {
+        isCut = true;
+        return session.send(content);
+      };
+      return { ...session, send, look: () => (isCut ? Promise.reject(new StoreError('cut')) : session.look()) };
+    };
+    const cut = host({ ...sessions, open });
+    await cut.post('', { id: 'trip' });
+    expect((await cut.post('/trip/messages', { content: 'Hi.' })).status).toBe(202);
+  });
+
+  it('gives a message a turn of its own that was to steer one which has ended meanwhile', async () => {
+    const { sessions } = twoHosts(new SpokenModel());
+    const open: RemoteSessions['open'] = async (id) => {
+      const session = await sessions.open(id);
+      return { ...session, steer: async () => ({ accepted: false, reason: 'It has ended.' }) };
+    };
+    const late = host({ ...sessions, open });
+    await late.post('', { id: 'trip' });
+    const first = await answer<MessageAccepted>(await late.post('/trip/messages', { content: 'Speak!' }), 202);
+    const inTurn = async () => (await answer<SessionResource>(await late.get('/trip'))).status === 'in_turn';
+    while (!(await inTurn())) await hop();
+    const more = await answer<MessageAccepted>(
+      await late.post('/trip/messages', { content: 'Louder!', delivery: 'steer' }),
+      202,
+    );
+    expect(more.status).toBe('queued');
+    expect(more.turn_id).not.toBe(first.turn_id);
+    const aimed = await problem(await late.post('/trip/steer', { content: 'Louder!', turn_id: first.turn_id }));
+    expect(aimed.code).toBe('not_waiting');
   });
 
   it('answers with 503 where they cannot be reached, and says why only to its log', async () => {

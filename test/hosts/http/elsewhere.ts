@@ -32,7 +32,10 @@ export function elsewhere(agent: Agent): RemoteSessions {
       await hop();
       const { session } = kept.get(id) ?? {};
       if (session === undefined) throw new Error(`There is no session ${id}.`);
-      return remoteSession(session, () => kept.get(id)?.session === session);
+      return remoteSession(session, () => {
+        const now = kept.get(id);
+        return now?.session === session ? (now.events.at(-1)?.seq ?? 0) : undefined;
+      });
     },
     events: async (id, { after }) => {
       await hop();
@@ -48,7 +51,8 @@ export function elsewhere(agent: Agent): RemoteSessions {
   return remote;
 }
 
-function remoteSession(session: Session, isKept: () => boolean): RemoteSession {
+/** @param seqNow of the last event; undefined once the session is deleted */
+function remoteSession(session: Session, seqNow: () => number | undefined): RemoteSession {
   const far =
     <A extends readonly unknown[], R>(run: (...args: A) => R) =>
     async (...args: A): Promise<R> => {
@@ -71,9 +75,10 @@ function remoteSession(session: Session, isKept: () => boolean): RemoteSession {
       };
     },
     look: far(() => {
-      if (!isKept()) return undefined;
+      const seq = seqNow();
+      if (seq === undefined) return undefined;
       const { messages, usage, snapshot, turns } = session;
-      return { messages, usage, snapshot, turns: turns.map(({ id }) => ({ id })) };
+      return { seq, messages, usage, snapshot, turns: turns.map(({ id }) => ({ id })) };
     }),
     send: far((content) => ({ id: session.send(content).id })),
     steer: far((...args) => session.steer(...args)),

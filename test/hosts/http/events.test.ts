@@ -156,7 +156,8 @@ describe('a stream of events with a cursor', () => {
     ['?exclude=deltas', 400, 'invalid_request', '"deltas" is no type of event'],
     ['?since=3', 400, 'invalid_request', 'Unrecognized key: "since"'],
   ])('is refused for %s with %i', async (query, status, code, message) => {
-    const { open, get } = subject(scriptedModel([]));
+    // elsewhere, another host may have told of more than is kept
+    const { open, get } = localSubject(scriptedModel([]));
     const refused = await problem(await get(`${await open()}/events${query}`));
     expect(refused).toMatchObject({ status, code });
     if (message !== undefined) expect(refused.errors?.[0]).toMatchObject({ message });
