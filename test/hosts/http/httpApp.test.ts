@@ -443,6 +443,24 @@ describe('a compaction', () => {
     await stream.close();
     await served.agent.close();
   });
+
+  it('is ended by a cancel where no turn runs', async () => {
+    const model = scriptedModel(['One.', 'Two.', { text: 'A summ', hangs: true }, 'Three.']);
+    const served = subject(model, { compaction: { keepMessages: 1 } });
+    const path = await served.open();
+    for (const said of ['first', 'second']) {
+      await served.send(path, `${said}, ${'and so on, '.repeat(40)}`);
+      await idle(served, path);
+    }
+    const { since_id } = await answer<{ since_id: string }>(await served.post(`${path}/compact`), 202);
+    const stream = await served.events(path, `?since_id=${since_id}`);
+    await stream.until('compaction.started');
+    expect(await answer(await served.post(`${path}/cancel`))).toEqual({ status: 'cancelled' });
+    expect(typesOf(await stream.until('session.idle'))).toEqual(['compaction.cancelled', 'session.idle']);
+    expect(await answer(await served.post(`${path}/cancel`))).toEqual({ status: 'no_op' });
+    await stream.close();
+    await served.agent.close();
+  });
 });
 
 describe('a server that stops', () => {
