@@ -29,7 +29,7 @@ export class RestateReplica {
   readonly sessions: RestateSessions;
   /** Where it is, as Restate is to be told. */
   readonly url: string;
-  readonly #close: () => Promise<void>;
+  readonly #close: (graceMs: number) => Promise<void>;
 
   /** @throws the error of Node where nothing can be served there */
   static async start(
@@ -39,9 +39,10 @@ export class RestateReplica {
     // what is said here is heard here at once
     const bus = localBus();
     const connections = new Set<ServerHttp2Session>();
+    const services = restateServices({ agent, bus });
     const server = createServer(
       createEndpointHandler({
-        services: restateServices({ agent, bus }),
+        services,
         ...(replicaKey !== undefined && { identityKeys: [replicaKey] }),
         // what matters is told by events
         logger: () => undefined,
@@ -58,7 +59,8 @@ export class RestateReplica {
     return new RestateReplica(
       sessions,
       urlOf(isEverywhere ? hostname() : host, (server.address() as AddressInfo).port),
-      async () => {
+      async (graceMs) => {
+        await services.drain({ graceMs });
         const closed = once(server, 'close');
         server.close();
         for (const connection of connections) connection.destroy();
@@ -67,7 +69,7 @@ export class RestateReplica {
     );
   }
 
-  private constructor(sessions: RestateSessions, url: string, close: () => Promise<void>) {
+  private constructor(sessions: RestateSessions, url: string, close: (graceMs: number) => Promise<void>) {
     this.sessions = sessions;
     this.url = url;
     this.#close = close;
@@ -81,8 +83,12 @@ export class RestateReplica {
     return `curl ${admin.origin}/deployments -H 'content-type: application/json' -d '${body}'`;
   }
 
-  /** Turns that are under way here go on in another replica, or in the next one. */
-  close(): Promise<void> {
-    return this.#close();
+  /**
+   * Turns that are under way here go on in another replica, or in the next one.
+   *
+   * @param graceMs how long is waited for tools and model calls that are at work
+   */
+  close(graceMs: number): Promise<void> {
+    return this.#close(graceMs);
   }
 }

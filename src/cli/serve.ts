@@ -45,15 +45,15 @@ export async function serve({ chosen, kept, restate, terminal, ...options }: Ser
     ...(inspected && { inspect: inspected.inspector }),
   });
   let replica: RestateReplica | undefined;
-  const end = async () => {
-    await replica?.close();
+  const end = async (leftMs: number) => {
+    await replica?.close(leftMs);
     await agent.close();
     await kept?.store.close();
     await inspected?.inspector.close();
   };
   const refuse = async (error: unknown, where: HostAndPort & { readonly option: string }) => {
     terminal.note(describeListenError(error, where), 'red');
-    await end();
+    await end(0);
     return exitCodes.failed;
   };
   if (restate !== undefined) {
@@ -86,15 +86,19 @@ export async function serve({ chosen, kept, restate, terminal, ...options }: Ser
 
   await stopped;
   terminal.note(`Stopping: no more messages are taken, and turns have ${graceMs / 1_000} s to end.`);
+  const stoppingAt = performance.now();
   const { unfinished } = await app.drain({ graceMs });
   await close(server);
+  // what is left of it is for turns here of sessions that others serve
+  const leftMs = Math.max(0, graceMs - (performance.now() - stoppingAt));
   if (unfinished > 0 && (kept ?? replica) !== undefined) {
     const where = replica === undefined ? 'with the next start' : 'in another replica, or in the next one';
     terminal.note(`${count(unfinished)} in the middle of something, which goes on ${where}.`);
+    await replica?.close(leftMs);
     // to close them would be to cancel what is to go on; all of it is kept
     process.exit(exitCodes.completed);
   }
-  await end();
+  await end(leftMs);
   return exitCodes.completed;
 }
 

@@ -3,7 +3,12 @@
 export { type DeltaBus, type LiveEvents, localBus } from './deltaBus.ts';
 export { type RemoteSendOptions, RemoteSession } from './remoteSession.ts';
 export { RemoteTurn } from './remoteTurn.ts';
-export { type RestateServicesOptions, restateServices } from './restateServices.ts';
+export {
+  type DrainedServices,
+  type DrainServicesOptions,
+  type RestateServicesOptions,
+  restateServices,
+} from './restateServices.ts';
 export {
   type OpenOptions,
   type RestateSessions,

@@ -57,6 +57,16 @@ export interface RestateServicesOptions {
   readonly maxAttempts?: number;
 }
 
+export interface DrainServicesOptions {
+  /** How long is waited for effects that are at work, in ms. @default 10_000 */
+  readonly graceMs?: number;
+}
+
+export interface DrainedServices {
+  /** Model calls, tools and the like that are still at work: another replica takes them for lost. */
+  readonly unfinished: number;
+}
+
 /** What an inbox knows of the invocation that it gives commands to. */
 interface Running {
   readonly invocation: string;
@@ -65,14 +75,21 @@ interface Running {
 }
 
 /**
- * The services that run the sessions of an agent on Restate: bind them to an endpoint.
+ * The services that run the sessions of an agent on Restate: bind them to an endpoint. `drain()` is for a replica that is
+ * to stop: nothing begins in it any more, and it resolves when what is at work has ended, or after the grace period. Keep
+ * serving until then; turns go on in another replica.
  *
  * @throws TypeError for an agent that `createAgent()` did not make, or whose name is no name of a service
  * @example
  * ```ts
  * import { serve } from '@restatedev/restate-sdk';
  *
- * await serve({ services: restateServices({ agent }), port: 9080 });
+ * const services = restateServices({ agent });
+ * await serve({ services, port: 9080 });
+ * process.once('SIGTERM', async () => {
+ *   await services.drain();
+ *   process.exit();
+ * });
  * ```
  */
 export function restateServices(options: RestateServicesOptions) {
@@ -209,7 +226,12 @@ export function restateServices(options: RestateServicesOptions) {
 
   const inboxOf = (ctx: ObjectSharedContext) => ctx.objectSendClient<InboxHandlers>(names.inbox, ctx.key);
 
-  return [session, inbox];
+  return Object.assign([session, inbox], {
+    drain: async ({ graceMs = 10_000 }: DrainServicesOptions = {}): Promise<DrainedServices> => {
+      await running.drain(graceMs);
+      return { unfinished: running.size };
+    },
+  });
 }
 
 function brokenFailure(reason: string): Failure {

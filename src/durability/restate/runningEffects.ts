@@ -35,13 +35,35 @@ export class RunningEffects {
   /** Of the attempts that are the latest, how they end. */
   readonly #attempts = new Map<string, () => void>();
   readonly #abandoned = new Map<string, unknown>();
+  /** Told that nothing is at work any more, where nothing more is to begin. */
+  #onIdle: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Only what was reserved before it began is known to have begun at most once. */
+  /** How many are at work, or have ended without anybody having taken notice. */
+  get size(): number {
+    return [...this.#invocations.values()].reduce((sum, held) => sum + held.size, 0);
+  }
+
+  /** From now on nothing begins here; resolves when nothing is at work any more, or after so long. */
+  async drain(graceMs: number): Promise<void> {
+    const idle = Promise.withResolvers<void>();
+    this.#onIdle = idle.resolve;
+    const timer = this.#clock.setTimeout(idle.resolve, graceMs);
+    this.#tellIdle();
+    await idle.promise;
+    this.#clock.clearTimeout(timer);
+  }
+
+  /**
+   * Only what was reserved before it began is known to have begun at most once.
+   *
+   * @throws Error where nothing is to begin here any more
+   */
   reserve(invocation: string, ids: readonly string[]): void {
+    if (this.#onIdle !== undefined) throw new Error('This replica is stopping: another one goes on with the turn.');
     const held = this.#invocations.get(invocation) ?? new Map<string, HeldEffect>();
     this.#invocations.set(invocation, held);
     for (const id of ids) if (!held.has(id)) held.set(id, new HeldEffect());
@@ -54,6 +76,7 @@ export class RunningEffects {
   /** Its result is journaled: nobody will ask for it. */
   drop(invocation: string, id: string): void {
     this.#invocations.get(invocation)?.delete(id);
+    this.#tellIdle();
   }
 
   /** An attempt begins, which is the only one from now on. @returns told when it has ended, and another may come */
@@ -76,6 +99,11 @@ export class RunningEffects {
     this.#attempts.delete(invocation);
     for (const held of this.#invocations.get(invocation)?.values() ?? []) held.stop();
     this.#invocations.delete(invocation);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.size === 0) this.#onIdle?.();
   }
 
   #abandon(invocation: string): void {

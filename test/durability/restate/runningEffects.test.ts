@@ -74,6 +74,30 @@ describe('the effects at work in a process', () => {
     expect(await done).toEqual({ type: 'settled', result: { value: 'done' }, at: first + 10, reportedAt: first });
   });
 
+  it('are waited for where nothing more is to begin, but not for ever', async () => {
+    const { clock, running } = arrange();
+    running.reserve('invocation', ['e']);
+    running.reserve('other', ['f']);
+    let isDrained = false;
+    const drained = running.drain(10_000).then(() => {
+      isDrained = true;
+    });
+    expect(() => running.reserve('invocation', ['g'])).toThrow('This replica is stopping');
+    running.drop('invocation', 'e');
+    await clock.advance(9_999);
+    expect([isDrained, running.size]).toEqual([false, 1]);
+    running.release('other');
+    await drained;
+    expect([running.size, clock.pending]).toEqual([0, 0]);
+
+    const { clock: later, running: stuck } = arrange();
+    stuck.reserve('invocation', ['e']);
+    const givenUp = stuck.drain(10_000);
+    await later.advance(10_000);
+    await givenUp;
+    expect(stuck.size).toBe(1);
+  });
+
   it('are gone when their result is journaled, and with their invocation', () => {
     const { running } = arrange();
     running.reserve('invocation', ['e', 'f']);

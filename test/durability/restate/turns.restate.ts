@@ -267,6 +267,41 @@ describe('a turn on Restate', () => {
     expect(transcriptProblems(await talk.session.messages())).toEqual([]);
   });
 
+  it('goes on elsewhere where its replica stops, once the tool there has ended', async () => {
+    const opened = Promise.withResolvers<string>();
+    const ran: string[] = [];
+    const model = scriptedModel([call('slow'), 'Done.']);
+    const replica = (name: string) =>
+      createAgent({
+        name: 'leaving',
+        model,
+        tools: [
+          defineTool({
+            name: 'slow',
+            input: any,
+            execute: () => {
+              ran.push(name);
+              return opened.promise;
+            },
+          }),
+        ],
+      });
+    const first = restateServices({ agent: replica('first') });
+    await using endpoint = await Endpoint.start(first);
+    await server.register(endpoint.uri);
+    using session = await restateSessions({ agent: replica('asking'), ingress: server.ingress, pollMs: 20 }).open();
+    const turn = await session.send('Go.');
+    await expect.poll(() => ran).toEqual(['first']);
+    const drained = first.drain({ graceMs: 60_000 });
+    opened.resolve('opened');
+    expect(await drained).toEqual({ unfinished: 0 });
+    endpoint.serve(restateServices({ agent: replica('second') }));
+    const { messages } = await turn.result;
+    expect(ran).toEqual(['first']);
+    expect(JSON.stringify(messages)).toContain('opened');
+    expect(transcriptProblems(messages)).toEqual([]);
+  });
+
   it('is cancelled while a tool runs, which is told, and the session takes the next message', async () => {
     let isAborted = false;
     const endless = (_: object, { signal }: { signal: AbortSignal }) =>
