@@ -13,16 +13,19 @@ const measuredMs = 1_000;
 /** Long enough to hold its share of garbage collection. */
 const batchMs = 40;
 
-/** Microseconds of CPU that a run takes once it is warm, collector and compiler included: the median of batches. */
-export async function cpuOf(run: () => Promise<unknown>): Promise<number> {
-  const runs = await warmUp(run);
-  const perBatch = Math.max(1, Math.round((batchMs * runs) / warmUpMs));
+/**
+ * Microseconds of CPU that a run takes once it is warm, collector and compiler included: the median of batches.
+ *
+ * @param warmForMs how much CPU the warming up may take
+ */
+export async function cpuOf(run: () => Promise<unknown>, warmForMs = warmUpMs): Promise<number> {
+  const runs = await warmUp(run, warmForMs);
+  const perBatch = Math.max(1, Math.round((batchMs * runs) / warmForMs));
   const batches: number[] = [];
   for (const until = now() + 1_000 * measuredMs; now() < until || batches.length < 5; ) {
-    const before = process.cpuUsage();
+    const before = cpu();
     for (let done = 0; done < perBatch; done += 1) await run();
-    const { user, system } = process.cpuUsage(before);
-    batches.push((user + system) / perBatch);
+    batches.push((cpu() - before) / perBatch);
   }
   return median(batches);
 }
@@ -35,11 +38,17 @@ export async function medianOf(run: () => Promise<number>): Promise<number> {
   return median(values);
 }
 
-/** Runs until the code is warm; gives how often that was. */
-export async function warmUp(run: () => Promise<unknown>): Promise<number> {
+/** Runs until the code is warm, by its own time: a busy machine leaves it little. Gives how often that was. */
+export async function warmUp(run: () => Promise<unknown>, warmForMs = warmUpMs): Promise<number> {
   let runs = 0;
-  for (const until = now() + 1_000 * warmUpMs; now() < until; runs += 1) await run();
+  for (const until = cpu() + 1_000 * warmForMs; cpu() < until; runs += 1) await run();
   return runs;
+}
+
+/** Microseconds of CPU that this process has taken. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 /** Microseconds, by the wall clock. */

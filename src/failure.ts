@@ -40,7 +40,7 @@ export type ModelFailureType =
    */
   | 'context_overflow'
   /**
-   * The provider does not accept the key, or not for this model.
+   * The provider does not accept the key, or not for this model; or the function that gets the key got none.
    *
    * Check the key, and what it is allowed.
    */

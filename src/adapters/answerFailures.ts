@@ -1,10 +1,12 @@
 import { createFailure, type Failure } from '../failure.ts';
+import { NoKey } from './credentials.ts';
 import {
   type About,
   emptyResponseFailure,
   isMistake,
   malformedFailure,
   networkFailure,
+  noKeyFailure,
   requestIdIn,
   toFailure,
   truncatedFailure,
@@ -37,6 +39,8 @@ export class AnswerFailures {
 
   /** What was thrown instead of an answer. The SDKs make what is sent as well, and may fail at that. */
   threw(error: unknown): Failure {
+    const noKey = noKeyIn(error);
+    if (noKey !== undefined) return noKeyFailure(noKey.cause, this.about);
     return isMistake(error) ? this.unsent(error) : this.broke(error);
   }
 
@@ -61,4 +65,10 @@ export class AnswerFailures {
   malformed(detail: string): Failure {
     return malformedFailure(this.about, detail);
   }
+}
+
+/** The SDKs put what a key's function throws into an error of their own. */
+function noKeyIn(error: unknown): NoKey | undefined {
+  const { cause } = error instanceof Error ? error : {};
+  return [error, cause].find((thrown) => thrown instanceof NoKey);
 }

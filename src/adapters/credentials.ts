@@ -7,20 +7,44 @@ export function variable(name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** A key, or a function that gets one. */
+type Key = string | (() => Promise<string>);
+
+/** A function of the user's got no key that can be sent. The cause is what it threw, or what is wrong with what it gave. */
+export class NoKey extends Error {
+  override readonly name = 'NoKey';
+  constructor(cause: unknown) {
+    super('There is no key.', { cause });
+  }
+}
+
 /**
- * The key that was given, or a function that gets one; else that of the first variable that has one.
+ * The key that was given, or a function that gets one; else that of the first variable that has one. The function
+ * throws a {@link NoKey} whatever goes wrong.
  *
  * @param maker what was called, for the error
  * @throws TypeError for a key that no header can hold: with a line break in it, say. It does not repeat the key.
  */
-export function findKey<T>(maker: string, given: T | undefined, ...variables: readonly string[]): T | undefined;
-export function findKey(maker: string, given: unknown, ...variables: readonly string[]): unknown {
-  if (given !== undefined) return typeof given === 'string' ? checkKey(given, `${maker}: \`apiKey\``) : given;
+export function findKey(maker: string, given: string | undefined, ...variables: readonly string[]): string | undefined;
+export function findKey(maker: string, given: Key | undefined, ...variables: readonly string[]): Key | undefined;
+export function findKey(maker: string, given: Key | undefined, ...variables: readonly string[]): Key | undefined {
+  if (typeof given === 'function') return () => getKey(given);
+  if (given !== undefined) return checkKey(given, `${maker}: \`apiKey\``);
   for (const name of variables) {
     const key = variable(name);
     if (key !== undefined) return checkKey(key, `The environment variable ${name}`);
   }
   return undefined;
+}
+
+async function getKey(get: () => Promise<string>): Promise<string> {
+  try {
+    const key: unknown = await get();
+    if (typeof key !== 'string' || key.trim() === '') throw new TypeError('it gave no text');
+    return checkKey(key, 'what it gave');
+  } catch (error) {
+    throw new NoKey(error);
+  }
 }
 
 /** Blanks around it do no harm, as at the end of a file. */

@@ -105,15 +105,22 @@ export function malformedFailure(about: About, detail: string): Failure {
 
 /** Nothing was sent: the request itself, or the program that makes it, is wrong, and stays so. */
 export function unsentFailure(error: unknown, about: About): Failure {
+  return createFailure({ type: 'unknown', code: 'adapter_error', ...thrown('No request can be made', error, about) });
+}
+
+/** Nothing was sent: a function of the user's was to get the key, and threw this. */
+export function noKeyFailure(error: unknown, about: About): Failure {
+  return createFailure({ type: 'auth', ...thrown('No key: `apiKey` failed', error, about) });
+}
+
+function thrown(what: string, error: unknown, about: About): Pick<Failure, 'message' | 'provider' | 'model' | 'name'> {
   const { name, message } = describeError(error);
   const redactor = new Redactor(about.secrets);
-  return createFailure({
-    type: 'unknown',
-    code: 'adapter_error',
-    message: redactor.text(`No request can be made: ${name}: ${message}`, longestMessage),
+  return {
+    message: redactor.text(`${what}: ${name}: ${message}`, longestMessage),
     ...identity(about, redactor),
     name: redactor.text(name, 200),
-  });
+  };
 }
 
 const mistakes = [TypeError, RangeError, ReferenceError, SyntaxError];

@@ -60,16 +60,8 @@ export async function* streamAnswer<Body>(
     for await (const events of readEvents(response.body, signal)) {
       if (signal.aborted) break;
       const parts: ModelPart[] = [];
-      for (const event of events) {
-        if (event.data.startsWith('[DONE]')) {
-          end = ended(exchange, heard);
-        } else {
-          heard = true;
-          const part = readEvent(event, exchange, parts);
-          if (part !== undefined) end = last(reader, part);
-        }
-        if (end !== undefined) break;
-      }
+      end = readAll(events, exchange, heard, parts);
+      heard = true;
       if (end !== undefined) parts.push(...end);
       if (parts.length > 0) yield parts;
       if (end !== undefined) return;
@@ -84,20 +76,38 @@ export async function* streamAnswer<Body>(
   yield end;
 }
 
-function readEvent(
-  { event, data }: ServerSentEvent,
+/** Adds what the events of one network read come to. Gives the end of the answer where it is among them. */
+function readAll(
+  events: readonly ServerSentEvent[],
+  reading: Reading,
+  heard: boolean,
+  parts: ModelPart[],
+): readonly ModelPart[] | undefined {
+  for (const event of events) {
+    const chunk = parse(event.data);
+    if (chunk === undefined && event.data.startsWith('[DONE]')) return ended(reading, heard || event !== events[0]);
+    const part = chunk === undefined ? unreadable(event, reading) : readChunk(chunk, event, reading, parts);
+    if (part !== undefined) return last(reading.reader, part);
+  }
+  return undefined;
+}
+
+function readChunk(
+  chunk: Wire,
+  { event }: ServerSentEvent,
   { reader, failures }: Reading,
   parts: ModelPart[],
 ): LastPart | undefined {
-  const chunk = parse(data);
-  if (chunk === undefined) return { type: 'error', failure: failures.malformed(excerpt(data)) };
+  const isErrorEvent = event === 'error';
+  if (!isErrorEvent && !isError(chunk.error)) return reader.read(chunk, parts);
   // the whole event: it may name the request beside the error
-  const isErrorEvent = event === 'error' || (chunk.type === 'error' && isError(chunk.error));
   // Chat Completions and their imitators write no more than `{ error }`
-  if (isErrorEvent || isError(chunk.error)) {
-    return { type: 'error', failure: failures.told(isErrorEvent ? chunk : chunk.error) };
-  }
-  return reader.read(chunk, parts);
+  const body = isErrorEvent || chunk.type === 'error' ? chunk : chunk.error;
+  return { type: 'error', failure: failures.told(body) };
+}
+
+function unreadable({ data }: ServerSentEvent, { failures }: Reading): LastPart {
+  return { type: 'error', failure: failures.malformed(excerpt(data)) };
 }
 
 function isError(value: unknown): boolean {

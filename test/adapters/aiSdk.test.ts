@@ -12,15 +12,14 @@ import {
   UnsupportedFunctionalityError,
 } from '@ai-sdk/provider';
 import { LLMock } from '@copilotkit/aimock';
-import { createAgent, defineTool, type Message, type Model, type ModelPart, type TurnEvent } from 'turnchart';
+import type { Message, Model } from 'turnchart';
 import { type AiSdkModel, aiSdk } from 'turnchart/adapters/ai-sdk';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
-import { AnswerBuilder } from '../../src/services/answer.ts';
 import {
   callsOf,
   failureOf,
   finishOf,
+  messageOf,
   only,
   read,
   request,
@@ -30,6 +29,7 @@ import {
   toolResult,
   user,
 } from './support.ts';
+import { weatherTurn } from './weatherTurn.ts';
 
 type Part = LanguageModelV3StreamPart | LanguageModelV4StreamPart;
 
@@ -95,13 +95,6 @@ function version4(parts: readonly (Part | Error)[] = fine) {
     },
   };
   return { model, calls };
-}
-
-/** What the engine keeps of an answer. */
-function messageOf(parts: readonly ModelPart[]): Message {
-  const answer = new AnswerBuilder();
-  answer.add(parts);
-  return { role: 'assistant', id: 'a', content: answer.content() };
 }
 
 describe('aiSdk()', () => {
@@ -634,37 +627,22 @@ describe('aiSdk() asking aimock', () => {
   };
 
   test.each(Object.keys(models))('as %s runs a whole turn: overload, rate limit, a tool, an answer', async (name) => {
-    const weather = defineTool({
-      name: 'weather',
-      description: 'Current weather of a city',
-      input: z.object({ city: z.string() }),
-      execute: ({ city }) => ({ city, sky: 'sunny' }),
-    });
-    const sequence = [
+    const answers = [
       { error: { message: 'Overloaded', type: 'overloaded_error' }, status: 529 },
       { error: { message: 'Slow down', type: 'rate_limit_error' }, status: 429, retryAfter: 0 },
       { content: 'I look.', toolCalls: [{ id: 'call_1', name: 'weather', arguments: '{"city":"Rome"}' }] },
       { content: 'It is sunny in Rome.' },
     ];
-    for (const [index, response] of sequence.entries()) mock.on({ sequenceIndex: index }, response);
     const model = models[name]?.();
     if (model === undefined) throw new Error(`There is no ${name}.`);
-    const agent = createAgent({
-      model,
-      instructions: 'Be brief.',
-      tools: [weather],
-      modelRetry: { initialDelayMs: 1, jitter: 0 },
-    });
-    const events: TurnEvent[] = [];
-    const result = await agent.run('Weather in Rome?', { onEvent: (event) => events.push(event) });
+    const { result, retried, bodies } = await weatherTurn(mock, answers, { model });
     expect(result.text).toBe('It is sunny in Rome.');
     expect(result.steps).toBe(2);
-    const retries = events.flatMap((event) => (event.type === 'model.retrying' ? [event.failure] : []));
-    expect(retries).toMatchObject([
+    expect(retried).toMatchObject([
       { type: 'provider_unavailable', code: 'overloaded', status: 529 },
       { type: 'rate_limit', status: 429 },
     ]);
-    const last = JSON.stringify(mock.getRequests().at(-1)?.body);
+    const last = JSON.stringify(bodies.at(-1));
     expect(last).toContain('call_1');
     expect(last).toContain('sunny');
   });

@@ -1,50 +1,30 @@
-import type { FilePart, Message, ModelPart, ModelRequest } from 'turnchart';
+import type { FilePart, Message, ModelRequest } from 'turnchart';
 import { type AnthropicOptions, anthropic } from 'turnchart/adapters/anthropic';
 import { describe, expect, test } from 'vitest';
-import { AnswerBuilder } from '../../src/services/answer.ts';
 import {
+  askServer,
   callsOf,
   failureOf,
   finishOf,
+  messageOf,
   only,
   read,
   request,
-  sendEvents,
-  sentTo,
   sseServer,
   textOf,
   toolResult,
   user,
 } from './support.ts';
 
-/** Asks a server that answers with these events, and gives what was sent and what was read. */
-async function ask(
-  events: readonly (object | string)[],
-  asked: ModelRequest = request('Hi'),
-  options: AnthropicOptions = {},
-) {
-  await using server = await sseServer((response) => sendEvents(response, events));
-  const baseURL = new URL(server.url).origin;
-  const parts = await read(anthropic('claude-sonnet-5-5', { baseURL, apiKey: 'key-of-a-test', ...options }), asked);
-  return {
-    parts,
-    get sent() {
-      return sentTo(server);
-    },
-    calls: server.calls,
-  };
+function ask(events: readonly (object | string)[], asked?: ModelRequest, options?: AnthropicOptions) {
+  return askServer(events, asked, (url) =>
+    anthropic('claude-sonnet-5-5', { baseURL: new URL(url).origin, apiKey: 'key-of-a-test', ...options }),
+  );
 }
 
 /** The messages that are sent for this history. */
 async function sentFor(messages: readonly Message[], options: AnthropicOptions = {}) {
   return (await ask(fine, request(messages), options)).sent.messages;
-}
-
-/** What the engine keeps of an answer. */
-function messageOf(parts: readonly ModelPart[]): Message {
-  const answer = new AnswerBuilder();
-  answer.add(parts);
-  return { role: 'assistant', id: 'a', content: answer.content() };
 }
 
 const began = (usage: object = { input_tokens: 10, output_tokens: 1 }) => {

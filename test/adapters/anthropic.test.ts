@@ -1,23 +1,11 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { LLMock } from '@copilotkit/aimock';
-import { createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { createAgent, type TurnEvent } from 'turnchart';
 import { type AnthropicOptions, anthropic } from 'turnchart/adapters/anthropic';
 import { anthropicMessages, faultServer } from 'turnchart/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
-import {
-  callsOf,
-  failureOf,
-  finishOf,
-  linesOf,
-  only,
-  read,
-  request,
-  sendEvents,
-  sseServer,
-  startEvents,
-  textOf,
-} from './support.ts';
+import { callsOf, failureOf, finishOf, only, read, request, sendEvents, sseServer, textOf } from './support.ts';
+import { weatherTurn } from './weatherTurn.ts';
 
 /** A short answer. */
 function answer(text: string): object[] {
@@ -149,63 +137,6 @@ describe('anthropic()', () => {
     expect(failureOf(parts)).toMatchObject({ message: 'No.', requestId: 'req_header', name: 'BadRequestError' });
   });
 
-  test('fails as network where nobody listens', async () => {
-    const server = await sseServer(() => {});
-    await server[Symbol.asyncDispose]();
-    const parts = await read(anthropic('m', { baseURL: baseOf(server), apiKey: 'key' }), request('Hi'));
-    expect(failureOf(parts)).toMatchObject({ type: 'provider_unavailable', code: 'network', retryable: true });
-    expect(failureOf(parts)?.message).toContain('ECONNREFUSED');
-  });
-
-  test('fails with what a function that gets the key throws', async () => {
-    const apiKey = () => Promise.reject(new Error('no token today'));
-    const parts = await read(anthropic('m', { baseURL: 'http://127.0.0.1:9', apiKey }), request('Hi'));
-    expect(failureOf(parts)?.message).toContain('no token today');
-  });
-
-  test('keeps to one connection for one call after the other', async () => {
-    await using server = await sseServer((response) => sendEvents(response, answer('Hi.')));
-    const model = anthropic('m', { baseURL: baseOf(server), apiKey: 'key' });
-    for (let call = 0; call < 5; call += 1) {
-      expect(textOf(await read(model, request('Hi')))).toBe('Hi.');
-      // what is left of an answer is read in the background
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(server.calls).toHaveLength(5);
-    expect(server.sockets).toBe(1);
-  });
-
-  test('ends with the answer, where the server keeps the connection open after it', async () => {
-    await using server = await sseServer((response) => {
-      startEvents(response);
-      response.write(linesOf(answer('Hi.')));
-    });
-    const parts = await read(anthropic('m', { baseURL: baseOf(server), apiKey: 'key' }), request('Hi'));
-    expect(finishOf(parts)?.finishReason.unified).toBe('stop');
-    expect(await server.calls[0]?.closed).toBe('broken');
-  });
-
-  test('closes the connection when the signal aborts in the middle, even with a fetch that ignores it', async () => {
-    for (const options of [
-      {},
-      { fetch: (url: string | URL | Request, init?: RequestInit) => fetch(url, { ...init, signal: null }) },
-    ]) {
-      const controller = new AbortController();
-      await using server = await sseServer((response) => {
-        startEvents(response);
-        response.write(linesOf(answer('Hel').slice(0, 2)));
-      });
-      const model = anthropic('m', { baseURL: baseOf(server), apiKey: 'key', ...options });
-      const parts: unknown[] = [];
-      for await (const some of model.stream(request('Hi'), controller)) {
-        parts.push(...[some].flat());
-        controller.abort();
-      }
-      expect(parts).toMatchObject([{ type: 'text-delta', text: 'Hel' }, { type: 'aborted' }]);
-      expect(await server.calls[0]?.closed).toBe('broken');
-    }
-  });
-
   test('waits as long as the limit that is spent asks for', async () => {
     await using server = await faultServer(anthropicMessages);
     const soon = new Date(Date.now() + 60_000).toISOString();
@@ -303,13 +234,7 @@ describe('anthropic() asking aimock', () => {
   });
 
   test('runs a whole turn: overload, rate limit, thinking, a tool, a pause, an answer', async () => {
-    const weather = defineTool({
-      name: 'weather',
-      description: 'Current weather of a city',
-      input: z.object({ city: z.string() }),
-      execute: ({ city }) => ({ city, sky: 'sunny' }),
-    });
-    const sequence = [
+    const answers = [
       { error: { message: 'Overloaded', type: 'overloaded_error' }, status: 529 },
       { error: { message: 'Slow down', type: 'rate_limit_error' }, status: 429, retryAfter: 0 },
       {
@@ -320,24 +245,16 @@ describe('anthropic() asking aimock', () => {
       { content: 'Let me think.', finishReason: 'pause_turn' },
       { content: 'It is sunny in Rome.' },
     ];
-    for (const [index, response] of sequence.entries()) mock.on({ sequenceIndex: index }, response);
-    const agent = createAgent({
+    const { result, retried, bodies } = await weatherTurn(mock, answers, {
       model: model({ cache: '5m' }),
-      instructions: 'Be brief.',
-      tools: [weather],
       settings: { providerOptions: { thinking: { type: 'enabled', budget_tokens: 1_024 } } },
-      modelRetry: { initialDelayMs: 1, jitter: 0 },
     });
-    const events: TurnEvent[] = [];
-    const result = await agent.run('Weather in Rome?', { onEvent: (event) => events.push(event) });
     expect(result.text).toBe('It is sunny in Rome.');
     expect(result.steps).toBe(2);
-    const retries = events.flatMap((event) => (event.type === 'model.retrying' ? [event.failure] : []));
-    expect(retries).toMatchObject([
+    expect(retried).toMatchObject([
       { type: 'provider_unavailable', code: 'overloaded', status: 529 },
       { type: 'rate_limit', code: 'rate_limit_exceeded', status: 429 },
     ]);
-    const bodies = mock.getRequests().map(({ body }) => body as unknown as Record<string, unknown>);
     expect(bodies).toHaveLength(5);
     // the attempts of a step ask the same
     expect(bodies[1]).toEqual(bodies[0]);

@@ -1,16 +1,16 @@
 import { LLMock } from '@copilotkit/aimock';
 import { GoogleGenAI } from '@google/genai';
-import type { Message, ModelPart, ModelRequest, TurnEvent } from 'turnchart';
-import { createAgent, defineTool } from 'turnchart';
+import type { Message, ModelRequest, TurnEvent } from 'turnchart';
+import { createAgent } from 'turnchart';
 import { type GoogleOptions, google } from 'turnchart/adapters/google';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
-import { AnswerBuilder } from '../../src/services/answer.ts';
 import {
+  askServer,
   callsOf,
   failureOf,
   finishOf,
   linesOf,
+  messageOf,
   only,
   read,
   request,
@@ -21,35 +21,17 @@ import {
   toolResult,
   user,
 } from './support.ts';
+import { weatherTurn } from './weatherTurn.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Asks a server that answers with these events, and gives what was sent and what was read. */
-async function ask(
+function ask(
   events: readonly (object | string)[],
-  asked: ModelRequest = request('Hi'),
-  options: GoogleOptions = {},
+  asked?: ModelRequest,
+  options?: GoogleOptions,
   modelId = 'gemini-2.5-flash',
 ) {
-  await using server = await sseServer((response) => sendEvents(response, events));
-  const model = google(modelId, { baseURL: server.url, apiKey: 'key-of-a-test', ...options });
-  const parts = await read(model, asked);
-  return {
-    parts,
-    calls: server.calls,
-    get sent(): Fields {
-      const [first] = server.calls;
-      if (first === undefined) throw new Error('The server was not called.');
-      return first.body;
-    },
-  };
-}
-
-/** What the engine keeps of an answer. */
-function messageOf(parts: readonly ModelPart[]): Message {
-  const answer = new AnswerBuilder();
-  answer.add(parts);
-  return { role: 'assistant', id: 'a', content: answer.content() };
+  return askServer(events, asked, (baseURL) => google(modelId, { baseURL, apiKey: 'key-of-a-test', ...options }));
 }
 
 const chunk = (parts: readonly object[], fields: object = {}) => ({
@@ -179,26 +161,6 @@ describe('google()', () => {
     const error = await turn.then(undefined, (error: Error) => error);
     expect(error).toMatchObject({ failure: { type: 'auth', status: 400 } });
     expect(JSON.stringify([events, error, String(error)])).not.toContain('canary');
-  });
-
-  test('closes the connection when the signal aborts in the middle, even with a fetch that ignores it', async () => {
-    const controller = new AbortController();
-    await using server = await sseServer((response) => {
-      startEvents(response);
-      response.write(linesOf([chunk([{ text: 'Hel' }])]));
-    });
-    const model = google('gemini-2.5-flash', {
-      baseURL: server.url,
-      apiKey: 'key',
-      fetch: (url, init) => fetch(url, { ...init, signal: null }),
-    });
-    const parts: unknown[] = [];
-    for await (const some of model.stream(request('Hi'), controller)) {
-      parts.push(...[some].flat());
-      controller.abort();
-    }
-    expect(parts).toMatchObject([{ type: 'text-delta', text: 'Hel' }, { type: 'aborted' }]);
-    expect(await server.calls[0]?.closed).toBe('broken');
   });
 });
 
@@ -653,39 +615,24 @@ describe('google() asking aimock', () => {
   });
 
   test('runs a whole turn: overload, rate limit, two tools, an answer', async () => {
-    const weather = defineTool({
-      name: 'weather',
-      description: 'Current weather of a city',
-      input: z.object({ city: z.string() }),
-      execute: ({ city }) => ({ city, sky: 'sunny' }),
-    });
     const call = (city: string) => ({ name: 'weather', arguments: JSON.stringify({ city }) });
-    const sequence = [
+    const answers = [
       { error: { message: 'The model is overloaded.' }, status: 503 },
       { error: { message: 'Slow down' }, status: 429, retryAfter: 0 },
       { toolCalls: [call('Rome'), call('Oslo')] },
       { content: 'It is sunny in both.' },
     ];
-    for (const [index, response] of sequence.entries()) mock.on({ sequenceIndex: index }, response);
-    const agent = createAgent({
-      model: model(),
-      instructions: 'Be brief.',
-      tools: [weather],
-      modelRetry: { initialDelayMs: 1, jitter: 0 },
-    });
-    const events: TurnEvent[] = [];
-    const result = await agent.run('Weather in Rome and Oslo?', { onEvent: (event) => events.push(event) });
+    const { result, retried, bodies } = await weatherTurn(mock, answers, { model: model() });
     expect(result.text).toBe('It is sunny in both.');
     expect(result.steps).toBe(2);
-    const retries = events.flatMap((event) => (event.type === 'model.retrying' ? [event.failure] : []));
-    expect(retries).toMatchObject([
+    expect(retried).toMatchObject([
       { type: 'provider_unavailable', code: 'overloaded', status: 503 },
       { type: 'rate_limit', code: 'rate_limit_exceeded', status: 429 },
     ]);
     // as aimock puts what it was asked
-    const messages = mock.getRequests().at(-1)?.body as unknown as { readonly messages: readonly Fields[] };
-    expect(messages.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'tool', 'tool']);
-    expect(messages.messages.slice(-2).map(({ content }) => content)).toEqual([
+    const messages = bodies.at(-1)?.messages as readonly Fields[];
+    expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'tool', 'tool']);
+    expect(messages.slice(-2).map(({ content }) => content)).toEqual([
       '{"output":{"city":"Rome","sky":"sunny"}}',
       '{"output":{"city":"Oslo","sky":"sunny"}}',
     ]);

@@ -1,17 +1,7 @@
 import type { Failure, Model, ModelPart, ModelRequest, Usage } from 'turnchart';
+import { request } from './support.ts';
 
-/** A request of a turn, where its content does not matter. */
-export function request(text = 'Hi', overrides: Partial<ModelRequest> = {}): ModelRequest {
-  return {
-    messages: [{ role: 'user', id: 'u', content: [{ type: 'text', text }] }],
-    tools: [],
-    toolChoice: 'auto',
-    purpose: 'turn',
-    requestId: 'request-1',
-    attempt: 1,
-    ...overrides,
-  };
-}
+export { request } from './support.ts';
 
 /** Everything that a model yields, read by read. */
 export async function readsOf(

@@ -2,36 +2,21 @@ import type { Message, ModelRequest } from 'turnchart';
 import { type OpenAIOptions, openai } from 'turnchart/adapters/openai';
 import { describe, expect, test } from 'vitest';
 import {
+  askServer,
   callsOf,
   failureOf,
   finishOf,
   only,
   read,
   request,
-  sendEvents,
-  sentTo,
   sseServer,
   startEvents,
   textOf,
   user,
 } from './support.ts';
 
-/** Asks a server that answers with these events, and gives what was sent and what was read. */
-async function ask(
-  events: readonly (object | string)[],
-  asked: ModelRequest = request('Hi'),
-  options: OpenAIOptions = {},
-) {
-  await using server = await sseServer((response) => sendEvents(response, events));
-  const model = openai('gpt-5-mini', { baseURL: server.url, apiKey: 'key-of-a-test', ...options });
-  const parts = await read(model, asked);
-  return {
-    parts,
-    get sent() {
-      return sentTo(server);
-    },
-    calls: server.calls,
-  };
+function ask(events: readonly (object | string)[], asked?: ModelRequest, options?: OpenAIOptions) {
+  return askServer(events, asked, (baseURL) => openai('gpt-5-mini', { baseURL, apiKey: 'key-of-a-test', ...options }));
 }
 
 function delta(fields: object, finishReason: string | null = null) {

@@ -1,46 +1,28 @@
-import type { Message, ModelPart, ModelRequest } from 'turnchart';
+import type { Message, ModelRequest } from 'turnchart';
 import { type OpenAIOptions, openai } from 'turnchart/adapters/openai';
 import { describe, expect, test } from 'vitest';
-import { AnswerBuilder } from '../../src/services/answer.ts';
 import {
+  askServer,
   callsOf,
   failureOf,
   finishOf,
+  messageOf,
   only,
-  read,
   request,
-  sendEvents,
-  sentTo,
-  sseServer,
   textOf,
   toolResult,
   user,
 } from './support.ts';
 
-/** Asks a server that answers with these events, and gives what was sent and what was read. */
-async function ask(
+function ask(
   events: readonly (object | string)[],
-  asked: ModelRequest = request('Hi'),
-  options: OpenAIOptions = {},
+  asked?: ModelRequest,
+  options?: OpenAIOptions,
   modelId = 'gpt-5-mini',
 ) {
-  await using server = await sseServer((response) => sendEvents(response, events));
-  const model = openai(modelId, { api: 'responses', baseURL: server.url, apiKey: 'key-of-a-test', ...options });
-  const parts = await read(model, asked);
-  return {
-    parts,
-    get sent() {
-      return sentTo(server);
-    },
-    calls: server.calls,
-  };
-}
-
-/** What the engine keeps of an answer. */
-function messageOf(parts: readonly ModelPart[]): Message {
-  const answer = new AnswerBuilder();
-  answer.add(parts);
-  return { role: 'assistant', id: 'a', content: answer.content() };
+  return askServer(events, asked, (baseURL) =>
+    openai(modelId, { api: 'responses', baseURL, apiKey: 'key-of-a-test', ...options }),
+  );
 }
 
 const at = (place: number, itemId: string) => ({ output_index: place, item_id: itemId });

@@ -1,22 +1,10 @@
 import { LLMock } from '@copilotkit/aimock';
 import OpenAI, { AzureOpenAI } from 'openai';
-import { createAgent, defineTool, type TurnEvent } from 'turnchart';
+import { createAgent, type TurnEvent } from 'turnchart';
 import { type OpenAIOptions, openai } from 'turnchart/adapters/openai';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
-import {
-  callsOf,
-  failureOf,
-  finishOf,
-  linesOf,
-  only,
-  read,
-  request,
-  sendEvents,
-  sseServer,
-  startEvents,
-  textOf,
-} from './support.ts';
+import { callsOf, failureOf, finishOf, only, read, request, sendEvents, sseServer, textOf } from './support.ts';
+import { weatherTurn } from './weatherTurn.ts';
 
 const apis = ['chat', 'responses'] as const;
 type Api = (typeof apis)[number];
@@ -136,34 +124,6 @@ describe('openai()', () => {
     expect(await headersOf({ headers: { authorization: 'Basic abc' } })).toMatchObject({ authorization: 'Basic abc' });
     expect(await headersOf({})).not.toHaveProperty('authorization');
   });
-
-  test('keeps to one connection for one call after the other', async () => {
-    for (const api of apis) {
-      await using server = await sseServer((response) =>
-        sendEvents(response, [...answer(api, 'Hi.'), 'data: [DONE]\n\n']),
-      );
-      const model = openai('m', { baseURL: server.url, apiKey: 'key', api });
-      for (let call = 0; call < 5; call += 1) {
-        expect(textOf(await read(model, request('Hi')))).toBe('Hi.');
-        // what is left of an answer is read in the background
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      expect(server.calls).toHaveLength(5);
-      expect(server.sockets).toBe(1);
-    }
-  });
-
-  test('ends with the answer, where the server keeps the connection open after it', async () => {
-    for (const api of apis) {
-      await using server = await sseServer((response) => {
-        startEvents(response);
-        response.write(linesOf([...answer(api, 'Hi.'), 'data: [DONE]\n\n']));
-      });
-      const parts = await read(openai('m', { baseURL: server.url, apiKey: 'key', api }), request('Hi'));
-      expect(finishOf(parts)?.finishReason.unified).toBe('stop');
-      expect(await server.calls[0]?.closed).toBe('broken');
-    }
-  });
 });
 
 describe.each(apis)('openai() over %s', (api) => {
@@ -183,66 +143,6 @@ describe.each(apis)('openai() over %s', (api) => {
       expect(error).toMatchObject({ failure: { type: 'auth', status: 401, name: 'AuthenticationError' } });
       expect(events.some(({ type }) => type === 'turn.failed')).toBe(true);
       expect(JSON.stringify([events, error, String(error)])).not.toContain('canary');
-    }
-  });
-
-  test('fails as network where nobody listens', async () => {
-    const server = await sseServer(() => {});
-    await server[Symbol.asyncDispose]();
-    const parts = await read(openai('m', { baseURL: server.url, apiKey: 'key', api }), request('Hi'));
-    expect(failureOf(parts)).toMatchObject({ type: 'provider_unavailable', code: 'network', retryable: true });
-    expect(failureOf(parts)?.message).toContain('ECONNREFUSED');
-  });
-
-  test('fails as network where the connection is lost in the middle', async () => {
-    await using server = await sseServer((response) => {
-      startEvents(response);
-      response.write(linesOf(answer(api, 'Hel').slice(0, 1)), () => response.destroy());
-    });
-    const parts = await read(openai('m', { baseURL: server.url, apiKey: 'key', api }), request('Hi'));
-    expect(textOf(parts)).toBe('Hel');
-    expect(failureOf(parts)).toMatchObject({ type: 'provider_unavailable', code: 'network', retryable: true });
-  });
-
-  test('fails with what a function that gets the key throws', async () => {
-    const apiKey = () => Promise.reject(new Error('no token today'));
-    const parts = await read(openai('m', { baseURL: 'http://127.0.0.1:9/v1', apiKey, api }), request('Hi'));
-    expect(failureOf(parts)?.message).toContain('no token today');
-  });
-
-  test('asks nothing where the signal has aborted before', async () => {
-    await using server = await sseServer((response) => sendEvents(response, answer(api, 'Hi.')));
-    const model = openai('m', { baseURL: server.url, apiKey: 'key', api });
-    expect(await read(model, request('Hi'), AbortSignal.abort())).toEqual([{ type: 'aborted' }]);
-    expect(server.calls).toHaveLength(0);
-  });
-
-  test('closes the connection when the signal aborts before the headers', async () => {
-    const controller = new AbortController();
-    await using server = await sseServer(() => controller.abort());
-    const model = openai('m', { baseURL: server.url, apiKey: 'key', api });
-    expect(await read(model, request('Hi'), controller.signal)).toEqual([{ type: 'aborted' }]);
-    expect(await server.calls[0]?.closed).toBe('broken');
-  });
-
-  test('closes the connection when the signal aborts in the middle, even with a fetch that ignores it', async () => {
-    for (const options of [
-      {},
-      { fetch: (url: string | URL | Request, init?: RequestInit) => fetch(url, { ...init, signal: null }) },
-    ]) {
-      const controller = new AbortController();
-      await using server = await sseServer((response) => {
-        startEvents(response);
-        response.write(linesOf(answer(api, 'Hel').slice(0, 1)));
-      });
-      const model = openai('m', { baseURL: server.url, apiKey: 'key', api, ...options });
-      const parts: unknown[] = [];
-      for await (const some of model.stream(request('Hi'), controller)) {
-        parts.push(...[some].flat());
-        controller.abort();
-      }
-      expect(parts).toMatchObject([{ type: 'text-delta', text: 'Hel' }, { type: 'aborted' }]);
-      expect(await server.calls[0]?.closed).toBe('broken');
     }
   });
 });
@@ -311,35 +211,19 @@ describe.each(apis)('openai() asking aimock over %s', (api) => {
   });
 
   test('runs a whole turn: overload, rate limit, a tool, an answer', async () => {
-    const weather = defineTool({
-      name: 'weather',
-      description: 'Current weather of a city',
-      input: z.object({ city: z.string() }),
-      execute: ({ city }) => ({ city, sky: 'sunny' }),
-    });
-    const sequence = [
+    const answers = [
       { error: { message: 'Overloaded' }, status: 529 },
       { error: { message: 'Slow down', code: 'rate_limit_exceeded' }, status: 429, retryAfter: 0 },
       { toolCalls: [{ id: 'call_1', name: 'weather', arguments: '{"city":"Rome"}' }] },
       { content: 'It is sunny in Rome.' },
     ];
-    for (const [index, response] of sequence.entries()) mock.on({ sequenceIndex: index }, response);
-    const agent = createAgent({
-      model: model(),
-      instructions: 'Be brief.',
-      tools: [weather],
-      modelRetry: { initialDelayMs: 1, jitter: 0 },
-    });
-    const events: TurnEvent[] = [];
-    const result = await agent.run('Weather in Rome?', { onEvent: (event) => events.push(event) });
+    const { result, retried, bodies } = await weatherTurn(mock, answers, { model: model() });
     expect(result.text).toBe('It is sunny in Rome.');
     expect(result.steps).toBe(2);
-    const retries = events.flatMap((event) => (event.type === 'model.retrying' ? [event.failure] : []));
-    expect(retries).toMatchObject([
+    expect(retried).toMatchObject([
       { type: 'provider_unavailable', code: 'overloaded', status: 529 },
       { type: 'rate_limit', code: 'rate_limit_exceeded', status: 429 },
     ]);
-    const bodies = mock.getRequests().map(({ body }) => body as unknown as Record<string, unknown>);
     expect(bodies).toHaveLength(4);
     // the attempts of a step ask the same
     expect(bodies[1]).toEqual(bodies[0]);

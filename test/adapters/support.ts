@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Failure, Json, Message, Model, ModelPart, ModelRequest } from 'turnchart';
+import { AnswerBuilder } from '../../src/services/answer.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -68,7 +69,11 @@ export function linesOf(events: readonly (object | string)[]): string {
   return events.map((event) => (typeof event === 'string' ? event : `data: ${JSON.stringify(event)}\n\n`)).join('');
 }
 
-export function request(messages: string | readonly Message[], overrides: Partial<ModelRequest> = {}): ModelRequest {
+/** A request of a turn, with one message of the user or with these. */
+export function request(
+  messages: string | readonly Message[] = 'Hi',
+  overrides: Partial<ModelRequest> = {},
+): ModelRequest {
   const asked = typeof messages === 'string' ? [user(messages)] : messages;
   return {
     messages: asked,
@@ -83,6 +88,26 @@ export function request(messages: string | readonly Message[], overrides: Partia
 
 export function user(text: string): Message {
   return { role: 'user', id: 'u', content: [{ type: 'text', text }] };
+}
+
+/** Asks a server that answers with these events, and gives what was sent and what was read. */
+export async function askServer(
+  events: readonly (object | string)[],
+  asked = request(),
+  createModel: (baseURL: string) => Model,
+) {
+  await using server = await sseServer((response) => sendEvents(response, events));
+  const parts = await read(createModel(server.url), asked);
+  return {
+    parts,
+    calls: server.calls,
+    /** What the first call sent. @throws Error where there was none */
+    get sent(): SentBody {
+      const [first] = server.calls;
+      if (first === undefined) throw new Error('The server was not called.');
+      return first.body;
+    },
+  };
 }
 
 export async function read(model: Model, asked: ModelRequest, signal = new AbortController().signal) {
@@ -115,18 +140,18 @@ export function callsOf(parts: readonly ModelPart[]): [toolName: string, rawInpu
   return only(parts, 'tool-call').map(({ toolName, rawInput }) => [toolName, rawInput]);
 }
 
-/** What the engine would make of an answer, for the next request. */
+/** What the engine keeps of an answer. */
+export function messageOf(parts: readonly ModelPart[]): Message {
+  const answer = new AnswerBuilder();
+  answer.add(parts);
+  return { role: 'assistant', id: 'a', content: answer.content() };
+}
+
+/** The message that gives a call its result. */
 export function toolResult(toolCallId: string, toolName: string, value: Json): Message {
   return {
     role: 'tool',
     id: 't',
     content: [{ type: 'tool-result', toolCallId, toolName, output: { type: 'json', value } }],
   };
-}
-
-/** What the first call to a server sent. @throws Error where there was none */
-export function sentTo({ calls }: { readonly calls: readonly SeenCall[] }): SentBody {
-  const [first] = calls;
-  if (first === undefined) throw new Error('The server was not called.');
-  return first.body;
 }

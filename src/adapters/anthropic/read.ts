@@ -51,14 +51,15 @@ export class MessagesReader implements AnswerReader {
   read(event: Wire, parts: ModelPart[]): LastPart | undefined {
     const id = String(event.index ?? 0);
     switch (event.type) {
+      // first, for nearly all events are deltas
+      case 'content_block_delta':
+        if (isWire(event.delta)) this.#readDelta(id, event.delta, parts);
+        break;
       case 'message_start':
         this.#start(event, parts);
         break;
       case 'content_block_start':
         if (isWire(event.content_block)) this.#openBlock(id, event.content_block, parts);
-        break;
-      case 'content_block_delta':
-        if (isWire(event.delta)) this.#readDelta(id, event.delta, parts);
         break;
       case 'content_block_stop':
         this.#closeBlock(id, parts);

@@ -18,7 +18,8 @@ export interface OpenAIOptions {
    */
   readonly api?: 'chat' | 'responses';
   /**
-   * A key, or a function that gets one before each request. A server on this machine or in its network may go without.
+   * A key, or a function that gets one before each request; where it throws, the call fails as `auth`, and is not retried.
+   * A server on this machine or in its network may go without.
    *
    * @default the environment variable OPENAI_API_KEY, whatever the server
    */
