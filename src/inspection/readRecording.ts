@@ -1,6 +1,6 @@
 import type { TurnEvent } from '../events.ts';
 import { Host, type Row } from '../host.ts';
-import { sessionMachine } from '../machines/sessionMachine.ts';
+import { type SessionMachineInput, sessionMachine } from '../machines/sessionMachine.ts';
 import { type RecordingEntry, recordingFormat, recordingVersion, type SessionEntry } from '../recording.ts';
 
 /** What was recorded of a session, from one point at which it rested. */
@@ -94,7 +94,9 @@ function bySession(entries: readonly RecordingEntry[]): readonly RecordedSession
 }
 
 /** What the machines of a session are built from. */
-export type RecordedStart = Pick<SessionEntry, 'agent' | 'sessionId' | 'seq' | 'input'>;
+export interface RecordedStart extends Pick<SessionEntry, 'agent' | 'sessionId' | 'seq'> {
+  readonly input: Omit<SessionMachineInput, 'sessionId'>;
+}
 
 /**
  * The machines of a recorded session as they were at its start: `apply` the rows, and they go the same way again, those

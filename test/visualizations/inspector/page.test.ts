@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { createAgent, defineTool, type Model } from 'turnchart';
+import { defineTool } from 'turnchart';
 import { readRecording } from 'turnchart/inspection';
 import { type Script, scriptedModel } from 'turnchart/testing';
 import { machineSubject, pathCoverage, runPath, writtenPath } from 'turnchart/testing/paths';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { RecordingEntry } from '../../../src/recording.ts';
+import { record, recordTurns } from './recordings.ts';
 import { give, goTo, type Inspection, inspection, poll, stateOf, toText } from './support.ts';
 
 // Chromium on a loaded machine
@@ -282,6 +283,29 @@ describe('the page of the inspector', { timeout }, () => {
     await page.close();
   });
 
+  test('shows the last turn of many, and lists all of them, before it has read the rest', async () => {
+    // so that it reads a little at a time, however fast the machine is
+    const { page } = await inspected.open({ prepare: (opening) => opening.addInitScript(hurryTime) });
+    const entries = await recordTurns(100);
+    const looks = await page.evaluateHandle(watch);
+    await give(page, toText(entries));
+    await poll(() => page.locator('.status').textContent()).toBe('recording');
+    expect(await looks.jsonValue()).toContainEqual({
+      status: expect.stringMatching(/^reading, \d+ %$/),
+      state: 'done',
+      position: expect.stringMatching(new RegExp(`^${entries.length} / ${entries.length} `)),
+      lastRow: expect.stringContaining('session.idle'),
+      lanes: ['session', 'turn', 'look_up'],
+    });
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page
+      .getByRole('navigation', { name: 'Actors' })
+      .getByRole('button', { name: /^session/ })
+      .click();
+    await poll(() => page.locator('.scene [data-state="session.inTurn"]').first().textContent()).toContain('100×');
+    await page.close();
+  });
+
   test('lists fifty thousand events, and draws those that are in view', async () => {
     const { page } = await inspected.open();
     const entries = await recordTools();
@@ -293,11 +317,9 @@ describe('the page of the inspector', { timeout }, () => {
       const delta = { type: 'message.delta', messageId, step: 1, attempt: 1, text: `word ${n} ` } as const;
       return { type: 'event', event: { ...started.event, ...delta, seq, n: n + 1 } };
     });
-    const statuses = await page.evaluateHandle(watchStatus);
     await give(page, toText([...entries.slice(0, at), ...many, ...entries.slice(at)]));
     await poll(() => stateOf(page).textContent()).toBe('done');
     await poll(() => page.locator('.status').textContent()).toBe('recording');
-    expect(await statuses.jsonValue()).toContainEqual(expect.stringMatching(/^reading, \d+ %$/));
     await page.getByRole('button', { name: 'deltas' }).click();
     await poll(() => page.locator('.count-of').textContent()).toBe(String(entries.length + many.length));
     expect(await page.locator('.row').count()).toBeLessThan(100);
@@ -338,30 +360,6 @@ async function recordTools({ compacts = false } = {}): Promise<readonly Recordin
   return record(scriptedModel(script, { contextWindow: 1_000 }), ['Erase my notes.'], options, compacts);
 }
 
-async function record(
-  model: Model,
-  messages: readonly string[],
-  options: Partial<Parameters<typeof createAgent>[0]> = {},
-  compacts = false,
-): Promise<readonly RecordingEntry[]> {
-  const session = createAgent({ name: 'helper', ...options, model }).session();
-  const entries: RecordingEntry[] = [];
-  session.record((entry) => entries.push(entry));
-  // once the other tool is done, nothing goes on without an answer
-  session.on('tool.completed', () => {
-    const asking = session.snapshot.turn?.tools.find(({ state }) => state === 'awaitingApproval');
-    if (asking !== undefined) session.approve(asking.toolCallId);
-  });
-  for (const message of messages) await session.send(message).outcome;
-  if (compacts) {
-    const compacted = new Promise((resolve) => session.on('session.idle', resolve));
-    session.compact();
-    await compacted;
-  }
-  // as they are in a file
-  return JSON.parse(JSON.stringify(entries)) as RecordingEntry[];
-}
-
 /** The last moment before somebody answers. */
 function whileAsking(entries: readonly RecordingEntry[]): number {
   return (
@@ -378,12 +376,26 @@ function indexOf(entries: readonly RecordingEntry[], type: string): number {
   return index;
 }
 
-/** Runs in the page: all that its status says from now on. */
-function watchStatus(): (string | null | undefined)[] {
-  const seen: (string | null | undefined)[] = [];
-  const look = () => seen.push(document.querySelector('.status')?.textContent);
+/** Runs in the page, before it does anything. */
+function hurryTime(): void {
+  const now = performance.now.bind(performance);
+  performance.now = () => 50 * now();
+}
+
+/** Runs in the page: what stands on it whenever that changes. */
+function watch(): unknown[] {
+  const looks: unknown[] = [];
+  const textOf = (selector: string) => document.querySelector(selector)?.textContent;
+  const look = () =>
+    looks.push({
+      status: textOf('.status'),
+      state: textOf('.caption .state-name'),
+      position: textOf('.position'),
+      lastRow: [...document.querySelectorAll('.row')].at(-1)?.textContent,
+      lanes: [...document.querySelectorAll('.lane-name')].map(({ textContent }) => textContent),
+    });
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
-  return seen;
+  return looks;
 }
 
 /** Runs in the page: which boxes and labels lie on others, and which texts are wider than what they stand in. */

@@ -1,4 +1,3 @@
-import known from 'virtual:known';
 import {
   type AnyActorRef,
   type AnyMachineSnapshot,
@@ -12,6 +11,14 @@ import { type ActorMoment, emptyMoment, type Moment, type Stay, type Step, type 
 
 interface GrowingTrack extends Track {
   readonly stays: Stay[];
+}
+
+/** A transition that an actor has taken. */
+interface Taken {
+  readonly ref: AnyActorRef;
+  /** Index in the chart. */
+  readonly transition: number;
+  readonly reenter: boolean;
 }
 
 /** When something is looked at. */
@@ -33,15 +40,11 @@ export class ActorSystem {
   moment: Moment = emptyMoment;
   /** Latest names of the actors, by path. */
   readonly titles = new Map<string, string>();
-  /** By the ids of their calls and of their effects. */
-  readonly paths = new Map<string, string>();
-  /** Of tool calls by their turn and their id: those of a sub-agent may have the ids of others. */
-  readonly #calls = new Map<string, string>();
   #root: AnyActorRef | undefined;
   #rootPath = '';
   /** The turn before, which is looked at until the next begins. */
   #ended: ActorMoment | undefined;
-  #steps: { readonly ref: AnyActorRef; readonly transition: number }[] = [];
+  #steps: Taken[] = [];
   readonly #tracks = new WeakMap<AnyActorRef, GrowingTrack>();
   readonly #refs = new Map<Track, AnyActorRef>();
   readonly #moments = new WeakMap<object, ActorMoment>();
@@ -58,18 +61,14 @@ export class ActorSystem {
     this.look(look);
   }
 
-  /** Path of the latest call with that id in a turn. */
-  callIn(turn: string, toolCallId: string): string | undefined {
-    return this.#calls.get(callKey(turn, toolCallId));
-  }
-
   /** Takes down where everything is; gives the transitions that were taken since this was last asked. */
   look(look: Look): readonly Step[] {
     if (this.#root === undefined) return [];
     const steps = this.#steps;
     this.#steps = [];
     const now: ActorMoment[] = [];
-    this.#visit(this.#root, this.#rootPath, look, now, this.#reentered(steps));
+    const reentered = new Set(steps.filter(({ reenter }) => reenter).map(({ ref }) => ref));
+    this.#visit(this.#root, this.#rootPath, look, now, reentered);
     this.#keepEnded(now, look);
     for (const { track, status } of now) if (status !== 'active') close(track, look.at);
     this.moment = { actors: this.#ended === undefined ? now : [...now, this.#ended] };
@@ -83,16 +82,9 @@ export class ActorSystem {
     if (event.type !== '@xstate.microstep') return;
     for (const taken of event._transitions as unknown as readonly AnyTransitionDefinition[]) {
       const transition = indexOfTransition(taken);
-      if (transition !== undefined) this.#steps.push({ ref: event.actorRef as AnyActorRef, transition });
+      if (transition === undefined) continue;
+      this.#steps.push({ ref: event.actorRef as AnyActorRef, transition, reenter: taken.reenter });
     }
-  }
-
-  #reentered(steps: readonly { readonly ref: AnyActorRef; readonly transition: number }[]): ReadonlySet<AnyActorRef> {
-    const isReentry = ({ ref, transition }: { readonly ref: AnyActorRef; readonly transition: number }) => {
-      const machine = this.#tracks.get(ref)?.machine;
-      return machine !== undefined && known.drawings[machine]?.chart.transitions[transition]?.reenter === true;
-    };
-    return new Set(steps.filter(isReentry).map(({ ref }) => ref));
   }
 
   #visit(ref: AnyActorRef, path: string, look: Look, now: ActorMoment[], reentered: ReadonlySet<AnyActorRef>): void {
@@ -135,15 +127,7 @@ export class ActorSystem {
 
   #titleOf(ref: AnyActorRef, path: string, snapshot: object): string {
     const call = callOf(snapshot);
-    if (call !== undefined) {
-      const { toolCallId } = call.call;
-      this.paths.set(toolCallId, path);
-      this.#calls.set(callKey(path.slice(0, path.lastIndexOf('/')), toolCallId), path);
-      return call.call.toolName;
-    }
-    if (!isMachineSnapshot(snapshot) && 'input' in snapshot) {
-      this.paths.set((snapshot.input as { readonly id: string }).id, path);
-    }
+    if (call !== undefined) return call.call.toolName;
     const name = path.slice(path.lastIndexOf('/') + 1);
     return name === 'agent' ? (callOf(ref._parent?.getSnapshot())?.agent?.name ?? name) : name;
   }
@@ -169,10 +153,6 @@ export class ActorSystem {
 }
 
 const turnPath = 'session/turn';
-
-function callKey(turn: string, toolCallId: string): string {
-  return `${turn} ${toolCallId}`;
-}
 
 function callOf(snapshot: object | undefined): ToolCallContext | undefined {
   if (!isMachineSnapshot(snapshot) || (snapshot as AnyMachineSnapshot).machine.id !== 'toolCall') return undefined;

@@ -1,12 +1,13 @@
 import { isDiagnostic, isEphemeral, type Payload, type TurnEvent } from '../../../../src/events.ts';
-import type { Command, Host, HostInput } from '../../../../src/host.ts';
+import type { Command, HostInput } from '../../../../src/host.ts';
 import { type Message, type ToolOutput, textOf, toolCallsOf } from '../../../../src/messages.ts';
+import { kindOfEffect } from './effectIds.ts';
 import type { Item } from './run.ts';
 
 type Description = Pick<Item, 'kind' | 'name' | 'summary' | 'fold'>;
 
-/** An input of the machines, before they are given it. */
-export function describeInput(input: HostInput, host: Host | undefined): Description {
+/** An input of the machines. */
+export function describeInput(input: HostInput): Description {
   switch (input.type) {
     case 'command':
       return { kind: 'command', name: input.command.type, summary: describeCommand(input.command) };
@@ -16,17 +17,13 @@ export function describeInput(input: HostInput, host: Host | undefined): Descrip
       return { kind: 'timer', name: delay ?? event, summary: 'The time has come.' };
     }
     case 'reported':
-      return { kind: 'result', name: `${kindOf(input.effect, host)} reports`, summary: shorten(input.report) };
+      return { kind: 'result', name: `${kindOfEffect(input.effect)} reports`, summary: shorten(input.report) };
     case 'settled': {
       const { value, error } = input.result;
       const summary = error === undefined ? describeResult(value) : `threw: ${error.message}`;
-      return { kind: 'result', name: kindOf(input.effect, host), summary };
+      return { kind: 'result', name: kindOfEffect(input.effect), summary };
     }
   }
-}
-
-function kindOf(effect: string, host: Host | undefined): string {
-  return host?.effects.get(effect)?.kind ?? 'effect';
 }
 
 function describeCommand(command: Command): string {

@@ -1,3 +1,4 @@
+import known from 'virtual:known';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type {
   CommandAnswer,
@@ -6,6 +7,7 @@ import type {
   InspectorCommand,
 } from '../../../../src/inspection/inspector/feed.ts';
 import { ForeignRun } from './foreignRun.ts';
+import { readOn } from './reading.ts';
 import { ReplayedRun } from './replayedRun.ts';
 import { connection, grown, openRun, openSessions, runs, say } from './store.ts';
 
@@ -64,10 +66,11 @@ function take(message: FeedMessage): void {
       return;
     case 'entry': {
       const { sessionId, entry } = message;
-      const known = runs.value.find(({ id }) => id === sessionId);
-      if (known instanceof ReplayedRun) known.add(entry);
-      else if (entry.type === 'session') show(entered(new ReplayedRun(entry), (each) => each.add(entry)));
-      changed();
+      const found = runs.value.find(({ id }) => id === sessionId);
+      if (found instanceof ReplayedRun) found.add(entry);
+      else if (entry.type === 'session')
+        show(entered(new ReplayedRun(entry, known.drawings), (each) => each.add(entry)));
+      void readOn();
       return;
     }
     case 'machine':

@@ -4,25 +4,26 @@ import type { RecordingEntry } from '../../../../src/recording.ts';
 import type { Coverage } from '../../../../src/testing/paths/coverage.ts';
 import type { TurnPath } from '../../../../src/testing/paths/path.ts';
 import { PathRun } from './pathRun.ts';
+import { readOn, slice } from './reading.ts';
 import { ReplayedRun } from './replayedRun.ts';
 import type { Run } from './run.ts';
-import { coverage, grown, openRun, reading, runs, say, tab } from './store.ts';
+import { coverage, openRun, runs, say, tab } from './store.ts';
 
 /** Opens what somebody has dropped or chosen: a recording, paths of tests, or what these cover. */
 export async function openFile(file: File): Promise<void> {
   try {
-    await openText(await file.text());
+    openText(await file.text());
   } catch (error) {
     say(`${file.name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 /** A session that comes with the page. */
-export async function openExample(): Promise<void> {
-  await replay(known.demo);
+export function openExample(): void {
+  replay(known.demo);
 }
 
-async function openText(text: string): Promise<void> {
+function openText(text: string): void {
   const found = readCoverage(text);
   if (found !== undefined) {
     coverage.value = found;
@@ -38,7 +39,7 @@ async function openText(text: string): Promise<void> {
   }
   const { entries, isTorn } = readRecording(text);
   if (isTorn) say('The last line is cut off, as by a process that was killed: it was left out.');
-  await replay(entries);
+  replay(entries);
 }
 
 function readCoverage(text: string): Coverage | undefined {
@@ -72,46 +73,24 @@ function isPath(value: unknown): value is TurnPath {
   );
 }
 
-/** In ms: the page answers in between. */
-const slice = 60;
-
-async function replay(entries: readonly RecordingEntry[]): Promise<void> {
+function replay(entries: readonly RecordingEntry[]): void {
   const found: ReplayedRun[] = [];
   let current: ReplayedRun | undefined;
-  const startedAt = performance.now();
-  let pausesAt = startedAt + slice;
-  let showsAt = pausesAt;
-  for (const [index, entry] of entries.entries()) {
+  for (const entry of entries) {
     if (entry.type === 'session' && current?.id !== entry.sessionId) {
       current = found.find(({ id }) => id === entry.sessionId);
       if (current === undefined) {
-        current = new ReplayedRun(entry);
+        current = new ReplayedRun(entry, known.drawings);
         found.push(current);
       }
     }
     current?.add(entry);
-    const now = performance.now();
-    if (now < pausesAt) continue;
-    reading.value = index / entries.length;
-    // to show what grows takes the longer the more it is, so it is done more and more seldom
-    if (now >= showsAt) {
-      show(found);
-      showsAt = now + 2 * (now - startedAt);
-    }
-    await new Promise((resolve) => setTimeout(resolve));
-    pausesAt = performance.now() + slice;
   }
-  reading.value = undefined;
-  show(found);
-}
-
-function show(found: readonly ReplayedRun[]): void {
-  const [first] = found;
-  if (first === undefined) return;
-  const isNew = !runs.value.includes(first);
+  // most are read by then
+  found[0]?.read(slice);
   addRuns(found);
-  if (isNew) openRun(first.id);
-  else grown();
+  openRun(found[0]?.id ?? '');
+  void readOn();
 }
 
 /** A run takes the place of the one that was opened as the same before. */

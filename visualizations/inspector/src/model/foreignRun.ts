@@ -8,6 +8,7 @@ import {
   emptyMoment,
   type Item,
   type Moment,
+  type Part,
   type Run,
   type Stay,
   type Track,
@@ -18,11 +19,12 @@ interface GrowingTrack extends Track {
 }
 
 /** A system of actors that are not of Turnchart: its moments are told, one by one. */
-export class ForeignRun implements Run {
+export class ForeignRun implements Run, Part {
   readonly id: string;
   readonly title: string;
   readonly items: Item[] = [];
   readonly tracks: GrowingTrack[] = [];
+  readonly first = 0;
   readonly problem = undefined;
   readonly #machines: ReadonlyMap<string, FeedMachine>;
   readonly #actors = new Map<string, GrowingTrack>();
@@ -32,6 +34,18 @@ export class ForeignRun implements Run {
     this.id = root.actorId;
     this.title = root.name;
     this.#machines = machines;
+  }
+
+  get end(): number {
+    return this.items.length;
+  }
+
+  get whole(): Part {
+    return this;
+  }
+
+  partAt(): Part {
+    return this;
   }
 
   has(actorId: string): boolean {

@@ -5,13 +5,14 @@ import { rootOf } from '../../../../src/testing/paths/alphabet.ts';
 import type { TurnPath } from '../../../../src/testing/paths/path.ts';
 import { Rig } from '../../../../src/testing/paths/rig.ts';
 import { ActorSystem } from './actorSystem.ts';
-import type { Item, Run, Track } from './run.ts';
+import type { Item, Part, Run, Track } from './run.ts';
 
 /** A path of a test, walked on the machines: what the path says happens to them, one thing after another. */
-export class PathRun implements Run {
+export class PathRun implements Run, Part {
   readonly id: string;
   readonly title: string;
   readonly items: Item[] = [];
+  readonly first = 0;
   readonly problem: string | undefined;
   readonly #actors = new ActorSystem();
 
@@ -39,6 +40,18 @@ export class PathRun implements Run {
 
   get tracks(): readonly Track[] {
     return this.#actors.tracks;
+  }
+
+  get end(): number {
+    return this.items.length;
+  }
+
+  get whole(): Part {
+    return this;
+  }
+
+  partAt(): Part {
+    return this;
   }
 
   chartOf(machine: string): Chart | undefined {

@@ -1,145 +1,162 @@
-import known from 'virtual:known';
-import type { Payload, TurnEvent } from '../../../../src/events.ts';
-import type { Host, HostInput } from '../../../../src/host.ts';
 import type { ChartDrawing } from '../../../../src/inspection/chartDrawing.ts';
 import type { WatchedEntry } from '../../../../src/inspection/inspector/feed.ts';
 import type { Chart } from '../../../../src/inspection/readChart.ts';
-import { openRecorded } from '../../../../src/inspection/readRecording.ts';
-import { ActorSystem } from './actorSystem.ts';
-import { describeEvent, describeInput } from './describe.ts';
-import type { Item, Run, Track } from './run.ts';
+import { Outline, type Outlined, type WatchedStart } from './outline.ts';
+import { Replay } from './replay.ts';
+import { emptyMoment, type Item, type Moment, type Part, type Run, type Step } from './run.ts';
+import { Segments } from './segments.ts';
 
-/** A session as it is where it is watched from. */
-export type WatchedStart = Extract<WatchedEntry, { type: 'session' }>;
+/** Inputs that machines may be given while somebody waits for a moment: a tenth of a second, about. */
+const mostRows = 1000;
+/** How many segments are kept that were looked at ahead of the reading. */
+const mostPreviews = 8;
 
 /**
- * A session of Turnchart: its machines are given what they were given then, and go the same way again. Nothing is
- * called.
+ * A session of Turnchart. What happened is there at once. For where its machines were, they are given their inputs
+ * again: all of them in order, by `read()`; and those of one segment, from the rest before it, where somebody wants to
+ * see a moment that is not read yet.
  */
 export class ReplayedRun implements Run {
   readonly id: string;
   readonly items: Item[] = [];
-  /** As they came. */
-  readonly entries: WatchedEntry[] = [];
-  problem: string | undefined;
   start: WatchedStart;
-  readonly #actors = new ActorSystem();
-  #host: Host | undefined;
+  readonly #drawings: Readonly<Record<string, ChartDrawing>>;
+  readonly #outline = new Outline();
+  readonly #segments = new Segments();
+  readonly #reading = new Replay(0);
+  /** By segment; the one asked for last comes last. */
+  readonly #previews = new Map<number, Replay>();
 
-  constructor(start: WatchedStart) {
+  /** @param drawings of the machines of a session, by id */
+  constructor(start: WatchedStart, drawings: Readonly<Record<string, ChartDrawing>>) {
     this.id = start.sessionId;
     this.start = start;
+    this.#drawings = drawings;
   }
 
   get title(): string {
     return `${this.start.agent} · ${this.id}`;
   }
 
-  get tracks(): readonly Track[] {
-    return this.#actors.tracks;
+  /** As they came. */
+  get entries(): readonly WatchedEntry[] {
+    return this.#segments.entries;
+  }
+
+  get problem(): string | undefined {
+    return this.#reading.problem;
+  }
+
+  get whole(): Part {
+    return this.#reading;
+  }
+
+  get isRead(): boolean {
+    return this.#reading.end === this.entries.length;
   }
 
   chartOf(machine: string): Chart | undefined {
-    return known.drawings[machine]?.chart;
+    return this.#drawings[machine]?.chart;
   }
 
   drawingOf(machine: string): ChartDrawing | undefined {
-    return known.drawings[machine];
+    return this.#drawings[machine];
   }
 
   add(entry: WatchedEntry): void {
-    this.entries.push(entry);
-    switch (entry.type) {
-      case 'session':
-        this.#begin(entry);
-        return;
-      case 'row':
-        this.#apply(entry.input, entry.at, entry.began);
-        return;
-      case 'event':
-        this.#tell(entry.event);
+    if (entry.type === 'session') this.start = entry;
+    this.#segments.take(entry);
+    this.items.push(new SessionItem(this.#outline.take(entry), this.items.length, this.#replayAt));
+  }
+
+  /** Reads on, for about that long. */
+  read(ms: number): void {
+    const until = performance.now() + ms;
+    while (!this.isRead && performance.now() < until) this.#readNext();
+    if (this.isRead) this.#previews.clear();
+  }
+
+  partAt(index: number): Part | undefined {
+    return this.#replayAt(index);
+  }
+
+  // a field, so that items can have it
+  readonly #replayAt = (index: number): Replay | undefined => {
+    if (index < this.#reading.end) return this.#reading;
+    const segment = this.#segments.at(index);
+    return segment === this.#segments.at(this.#reading.end) ? this.#readOut(segment) : this.#preview(segment);
+  };
+
+  #readNext(): void {
+    const { end } = this.#reading;
+    const entry = this.entries[end];
+    if (entry === undefined) return;
+    // turns begin with commands
+    if (entry.type === 'row' && entry.input.type === 'command') {
+      const segment = this.#segments.at(end);
+      if (end === this.#segments.firstOf(segment)) this.#segments.know(segment, this.#reading.rest);
     }
+    this.#reading.take(entry);
   }
 
-  #begin(entry: WatchedStart): void {
-    this.#host?.stop();
-    this.#host = undefined;
-    this.start = entry;
-    try {
-      this.#host = openRecorded(entry);
-    } catch (error) {
-      this.problem = `The machines cannot be built from this recording: ${String(error)}.`;
+  /** Reads the segment that is being read to its end. */
+  #readOut(segment: number): Replay | undefined {
+    if (this.#segments.rowsOf(segment) > mostRows) return undefined;
+    while (this.#reading.end < this.#segments.endOf(segment)) this.#readNext();
+    return this.#reading;
+  }
+
+  #preview(segment: number): Replay | undefined {
+    const rows = this.#segments.rowsOf(segment);
+    const rest = rows > mostRows ? undefined : this.#segments.restBefore(segment, mostRows - rows);
+    if (rest === undefined) return undefined;
+    const first = this.#segments.firstOf(segment);
+    let preview = this.#previews.get(segment);
+    if (preview === undefined) {
+      preview = new Replay(first);
+      if (this.entries[first]?.type === 'row') preview.begin(rest, this.items[first - 1]?.at ?? 0);
     }
-    this.#actors.begin(this.#host?.actor, 'session', { at: entry.at, item: this.items.length });
-    const said = entry.input.history.length;
-    this.#push({
-      at: entry.at,
-      kind: 'start',
-      name: 'session',
-      summary: [modelName(entry), said === 0 ? '' : `after ${said} messages`].filter((part) => part !== '').join(', '),
-      actor: 'session',
-      payload: entry,
-      steps: [],
-    });
-  }
-
-  #apply(input: HostInput, at: number, began: readonly string[]): void {
-    const actor = this.#pathOf(input);
-    const description = describeInput(input, this.#host);
-    const number = this.items.length + 1;
-    let begins: readonly string[] = began;
-    try {
-      begins = this.#host?.apply(input, at) ?? began;
-    } catch (error) {
-      this.problem ??= `Event ${number} cannot be put into the machines of today: ${String(error)}.`;
-    }
-    if (begins.join() !== began.join()) {
-      const what = `then it began [${began.join(', ')}], now it begins [${begins.join(', ')}]`;
-      this.problem ??= `The machines go another way today from event ${number} (${description.name}) on: ${what}.`;
-    }
-    this.#forgetNews();
-    const firstAt = input.type === 'settled' ? input.reportedAt : undefined;
-    const steps = this.#actors.look({ at, item: this.items.length, firstAt });
-    this.#push({ at, ...description, actor, payload: input, steps });
-  }
-
-  /** What the machines want and say is for who drives them. */
-  #forgetNews(): void {
-    const host = this.#host;
-    if (host === undefined) return;
-    host.takeBegun();
-    host.takeArmed();
-    host.events.length = 0;
-    host.outputs.clear();
-  }
-
-  #tell(event: TurnEvent): void {
-    const actor = this.#speakerOf(event, event.turnId === undefined ? 'session' : 'session/turn');
-    this.#push({ at: event.at, ...describeEvent(event), actor, payload: event, steps: [] });
-  }
-
-  #push(item: Omit<Item, 'index' | 'moment' | 'actorTitle'>): void {
-    const { moment, titles } = this.#actors;
-    const actorTitle = titles.get(item.actor) ?? item.actor.slice(item.actor.lastIndexOf('/') + 1);
-    this.items.push({ ...item, actorTitle, index: this.items.length, moment });
-  }
-
-  #pathOf(input: HostInput): string {
-    const { paths } = this.#actors;
-    if (input.type === 'fired') return input.timer.slice(0, input.timer.indexOf(':'));
-    if (input.type !== 'command') return paths.get(input.effect) ?? 'session';
-    return 'toolCallId' in input.command ? (paths.get(input.command.toolCallId) ?? 'session') : 'session';
-  }
-
-  #speakerOf(event: Payload, turn: string): string {
-    const id = 'toolCallId' in event ? event.toolCallId : undefined;
-    const call = id === undefined ? undefined : this.#actors.callIn(turn, id);
-    if (event.type === 'agent.event' && call !== undefined) return this.#speakerOf(event.event, `${call}/agent`);
-    return call ?? turn;
+    this.#previews.delete(segment);
+    this.#previews.set(segment, preview);
+    const [oldest] = this.#previews.keys();
+    if (this.#previews.size > mostPreviews && oldest !== undefined) this.#previews.delete(oldest);
+    // the last one may have grown
+    for (const entry of this.entries.slice(preview.end, this.#segments.endOf(segment))) preview.take(entry);
+    return preview;
   }
 }
 
-/** Who answers, where that is known. */
-export function modelName({ model }: WatchedStart): string {
-  return model === undefined ? '' : `${model.provider}/${model.modelId}`;
+/** An item whose moment is looked up when somebody wants it. */
+class SessionItem implements Item {
+  readonly index: number;
+  readonly at: number;
+  readonly kind: Item['kind'];
+  readonly name: string;
+  readonly summary: string;
+  readonly actor: string;
+  readonly actorTitle: string;
+  readonly payload: unknown;
+  readonly fold?: string;
+  readonly #replayAt: (index: number) => Replay | undefined;
+
+  constructor(outlined: Outlined, index: number, replayAt: (index: number) => Replay | undefined) {
+    this.index = index;
+    this.at = outlined.at;
+    this.kind = outlined.kind;
+    this.name = outlined.name;
+    this.summary = outlined.summary;
+    this.actor = outlined.actor;
+    this.actorTitle = outlined.actorTitle;
+    this.payload = outlined.payload;
+    if (outlined.fold !== undefined) this.fold = outlined.fold;
+    this.#replayAt = replayAt;
+  }
+
+  get moment(): Moment {
+    return this.#replayAt(this.index)?.momentAt(this.index) ?? emptyMoment;
+  }
+
+  get steps(): readonly Step[] {
+    return this.#replayAt(this.index)?.stepsAt(this.index) ?? [];
+  }
 }

@@ -8,13 +8,25 @@ export interface Run {
   readonly title: string;
   /** In the order in which it happened. */
   readonly items: readonly Item[];
-  /** Every actor there was, in the order of their beginnings. */
-  readonly tracks: readonly Track[];
+  /** Everything that is read of it, from its start. */
+  readonly whole: Part;
   /** What a reader should know of it: where the machines of today go another way, say. */
   readonly problem: string | undefined;
+  /** The part in which the moment of an item is to be seen; missing while that is still being read. */
+  partAt(index: number): Part | undefined;
   chartOf(machine: string): Chart | undefined;
   /** Missing where nobody could find places for its states. */
   drawingOf(machine: string): ChartDrawing | undefined;
+}
+
+/** Items in a row whose actors were followed without a break. */
+export interface Part {
+  /** Every actor there was, in the order of their beginnings. */
+  readonly tracks: readonly Track[];
+  /** Index of the first item. */
+  readonly first: number;
+  /** Index of the first item after it. */
+  readonly end: number;
 }
 
 export type ItemKind = 'start' | 'command' | 'result' | 'timer' | 'event' | 'diagnostic';
@@ -36,9 +48,9 @@ export interface Item {
   readonly payload: unknown;
   /** Those with the same text follow each other, and are one thing to a reader. */
   readonly fold?: string;
-  /** The transitions that were taken. */
+  /** The transitions that were taken; none while that is still being read. */
   readonly steps: readonly Step[];
-  /** Where everything is after it. */
+  /** Where everything is after it; nothing while that is still being read. */
   readonly moment: Moment;
 }
 

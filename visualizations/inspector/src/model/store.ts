@@ -21,8 +21,8 @@ export const tab = signal<Tab>('events');
 /** The moment that others are compared with: index of an item. */
 export const pinned = signal<number | undefined>(undefined);
 export const coverage = signal<Coverage | undefined>(undefined);
-/** How much of a file is read, from 0 to 1; missing where none is being read. */
-export const reading = signal<number | undefined>(undefined);
+/** Rises when a run has been read on, which is shown less often. */
+export const progress = signal(0);
 /** For people, newest last. */
 export const notices = signal<readonly string[]>([]);
 
@@ -50,12 +50,27 @@ export const item = computed<Item | undefined>(() => {
   const at = Math.min(cursor.value, length.value - 1);
   return run.value?.items[at];
 });
-export const moment = computed(() => item.value?.moment ?? emptyMoment);
+export const moment = computed(() => {
+  growth.value;
+  return item.value?.moment ?? emptyMoment;
+});
+/** Whether the moment is still being read. */
+export const isUnread = computed(() => {
+  growth.value;
+  return item.value !== undefined && run.value?.partAt(item.value.index) === undefined;
+});
 export const actor = computed<ActorMoment | undefined>(() => actorAt(moment.value, path.value));
 /** The nearest with a chart. */
 export const machine = computed<ActorMoment | undefined>(() => {
   for (let at = actor.value; at !== undefined; at = around(at)) if (at.track.machine !== undefined) return at;
   return undefined;
+});
+/** How much of the run is read, from 0 to 1; missing where all of it is. */
+export const reading = computed(() => {
+  growth.value;
+  progress.value;
+  const { whole, items } = run.value ?? { whole: { end: 0 }, items: [] };
+  return whole.end < items.length ? whole.end / items.length : undefined;
 });
 export const isAtEnd = computed(() => cursor.value >= length.value - 1);
 export const isLive = computed(() => run.value !== undefined && openSessions.value.has(run.value.id));
@@ -84,10 +99,10 @@ export function openRun(id: string): void {
   isPlaying.value = false;
   runId.value = id;
   pinned.value = undefined;
-  const { items, tracks } = run.value ?? { items: [], tracks: [] };
-  const [root] = tracks;
+  const { items } = run.value ?? { items: [] };
+  const root = items[0]?.actor ?? '';
   // a session's turns are what one wants to see, also where the first is yet to come
-  path.value = root?.path === 'session' ? 'session/turn' : (root?.path ?? '');
+  path.value = root === 'session' ? 'session/turn' : root;
   goTo(items.length - 1);
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { openFile } from '../model/files.ts';
-import { item, length, machine, notices, run, type Tab, tab } from '../model/store.ts';
+import { growth, item, length, machine, notices, run, type Tab, tab } from '../model/store.ts';
 import { ActorTree } from './ActorTree.tsx';
 import { ChartPanel, stateText } from './ChartPanel.tsx';
 import { Commands } from './Commands.tsx';
@@ -141,6 +141,7 @@ function Announcer() {
 }
 
 function Notices() {
+  growth.value;
   const problem = run.value?.problem;
   const all = problem === undefined ? notices.value : [problem, ...notices.value];
   if (all.length === 0) return null;

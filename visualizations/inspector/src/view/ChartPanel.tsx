@@ -1,13 +1,17 @@
 import { type ActorMoment, type Item, type Step, takenBy, visitsOf } from '../model/run.ts';
-import { coverage, growth, item, machine, run, stepsOf, tab } from '../model/store.ts';
+import { coverage, growth, isUnread, item, machine, run, stepsOf, tab } from '../model/store.ts';
 import { Chart, type ChartMarks } from './Chart.tsx';
 import { kindOf } from './kinds.ts';
+
+/** What stands in the place of a moment that is not known yet. */
+export const stillReading = 'This moment is still being read.';
 
 /** The chart of the actor that is looked at, at this moment. */
 export function ChartPanel() {
   growth.value;
   const now = item.value;
   const shown = machine.value;
+  if (isUnread.value) return <p class="empty">{stillReading}</p>;
   if (now === undefined || shown === undefined) return <p class="empty">Nothing runs at this moment.</p>;
   const drawing = run.value?.drawingOf(shown.track.machine ?? '');
   const marks = marksOf(shown, now);

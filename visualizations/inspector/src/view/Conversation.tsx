@@ -2,7 +2,8 @@ import { useState } from 'preact/hooks';
 import type { AssistantPart, FilePart, Message, TextPart, ToolResultPart } from '../../../../src/messages.ts';
 import { conversationOf, historyOf, streamedText, turnOf } from '../model/context.ts';
 import { outputText } from '../model/describe.ts';
-import { cursor, item, moment, path, run, say } from '../model/store.ts';
+import { cursor, isUnread, item, moment, path, run, say } from '../model/store.ts';
+import { stillReading } from './ChartPanel.tsx';
 import { JsonTree } from './json.tsx';
 
 /** The conversation as it was at the moment. Whatever is in it is shown as text. */
@@ -16,6 +17,7 @@ export function Conversation() {
   const partial =
     isAnswering && turn !== undefined ? streamedText(run.value?.items ?? [], cursor.value, turn.track.path) : '';
   const first = Math.max(0, messages.length - shown);
+  if (isUnread.value) return <p class="empty">{stillReading}</p>;
   return (
     <div class="conversation">
       <header>

@@ -1,13 +1,14 @@
 import known from 'virtual:known';
 import type { Failure } from '../../../../src/failure.ts';
 import type { Item } from '../model/run.ts';
-import { item, pinned, run } from '../model/store.ts';
+import { growth, item, pinned, run } from '../model/store.ts';
 import { duration } from '../model/time.ts';
 import { stepText } from './ChartPanel.tsx';
 import { JsonTree } from './json.tsx';
 
 /** What there is to say of the event that is looked at. */
 export function Details() {
+  growth.value;
   const now = item.value;
   if (now === undefined) return null;
   const before = run.value?.items[now.index - 1];

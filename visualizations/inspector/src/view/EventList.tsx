@@ -115,7 +115,7 @@ function List({ all, chosen, start }: { all: readonly Row[]; chosen: number; sta
       aria-activedescendant={active === undefined ? undefined : `item-${active.item.index}`}
       onKeyDown={onKeyDown}
     >
-      <div style={{ height }}>
+      <div style={{ height: `${height}px` }}>
         {visible.map((index) => {
           const row = all[index];
           if (row === undefined) return null;

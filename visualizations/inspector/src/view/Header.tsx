@@ -1,7 +1,8 @@
 import { exports } from '../model/exports.ts';
 import { openFile } from '../model/files.ts';
+import { modelName } from '../model/outline.ts';
 import { PathRun } from '../model/pathRun.ts';
-import { modelName, ReplayedRun } from '../model/replayedRun.ts';
+import { ReplayedRun } from '../model/replayedRun.ts';
 import { connection, growth, isLive, openRun, reading, run, runs } from '../model/store.ts';
 
 export function Header({ onHelp }: { onHelp: () => void }) {

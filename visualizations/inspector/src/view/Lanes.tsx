@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
-import { comparePaths, type Item, itemAt, type Run, type Stay, type Track } from '../model/run.ts';
+import { comparePaths, type Item, itemAt, type Part, type Run, type Stay, type Track } from '../model/run.ts';
 import { cursor, goTo, growth, isPlaying, item, path, pinned, run } from '../model/store.ts';
 import { duration, TimeScale } from '../model/time.ts';
 import { kindNames, kindOf, type StateKind } from './kinds.ts';
@@ -23,6 +23,8 @@ interface Axis {
   readonly scale: TimeScale;
   readonly first: number;
   readonly last: number;
+  /** Until when it is read, in epoch ms. */
+  readonly readTo: number;
   readonly items: readonly Item[];
 }
 
@@ -31,13 +33,17 @@ export function Lanes() {
   const grown = growth.value;
   const source = run.value;
   const now = item.value;
-  const turn = source === undefined || now === undefined || showsAll.value ? undefined : turnAt(source, now.index);
+  const part = now === undefined || showsAll.value ? source?.whole : (source?.partAt(now.index) ?? source?.whole);
+  const turn = part === undefined || now === undefined || showsAll.value ? undefined : turnAt(part, now.index);
   // biome-ignore lint/correctness/useExhaustiveDependencies: runs grow in place
-  const axis = useMemo(() => (source === undefined ? undefined : axisOf(source, turn)), [source, turn, grown]);
+  const axis = useMemo(
+    () => (source === undefined || part === undefined ? undefined : axisOf(source, part, turn)),
+    [source, part, turn, grown],
+  );
   // biome-ignore lint/correctness/useExhaustiveDependencies: runs grow in place
   const lanes = useMemo(
-    () => (source === undefined || axis === undefined ? [] : lanesOf(source, axis)),
-    [source, axis, grown],
+    () => (part === undefined || axis === undefined ? [] : lanesOf(part, axis)),
+    [part, axis, grown],
   );
   if (source === undefined || now === undefined || axis === undefined) return null;
   return (
@@ -120,7 +126,7 @@ function Plot({ lanes, axis, now }: { lanes: readonly Lane[]; axis: Axis; now: I
 
 function BarView({ track, stay, axis }: Bar & { axis: Axis }) {
   const { scale } = axis;
-  const end = stay.to ?? axis.items.at(-1)?.at ?? stay.from;
+  const end = stay.to ?? Math.max(axis.readTo, stay.from);
   const [from, to] = [scale.toPlace(stay.from), scale.toPlace(end)];
   const title = `${track.title}: ${stay.leaf}, ${duration(end - stay.from)}`;
   return (
@@ -183,16 +189,17 @@ function Legend({ lanes }: { lanes: readonly Lane[] }) {
 }
 
 /** The turn at which an item stands, as the range of its items. */
-function turnAt({ tracks }: Run, index: number): Track | undefined {
+function turnAt({ tracks }: Part, index: number): Track | undefined {
   return tracks.findLast((track) => track.path === 'session/turn' && (track.stays[0]?.item ?? 0) <= index);
 }
 
-function axisOf({ items, tracks }: Run, turn: Track | undefined): Axis {
+function axisOf({ items }: Run, { tracks, end }: Part, turn: Track | undefined): Axis {
   const first = turn?.stays[0]?.item ?? 0;
   const next = turn === undefined ? undefined : nextAfter(turn, tracks);
-  const last = (next?.stays[0]?.item ?? items.length) - 1;
-  const part = items.slice(first, last + 1);
-  return { scale: new TimeScale(part.map(({ at }) => at)), first, last, items: part };
+  const last = (next?.stays[0]?.item ?? (turn === undefined ? items.length : end)) - 1;
+  const shown = items.slice(first, last + 1);
+  const readTo = items[Math.min(last, end - 1)]?.at ?? 0;
+  return { scale: new TimeScale(shown.map(({ at }) => at)), first, last, readTo, items: shown };
 }
 
 /** The next actor of that path. */
@@ -204,8 +211,8 @@ function nextAfter({ key, path }: Track, tracks: readonly Track[]): Track | unde
 /** In a plot that wide, bars are not told from each other that are nearer. */
 const nearest = 1 / 1500;
 
-function lanesOf({ tracks }: Run, { scale, first, last, items }: Axis): readonly Lane[] {
-  const [start, end] = [items[0]?.at ?? 0, items.at(-1)?.at ?? 0];
+function lanesOf({ tracks }: Part, { scale, first, last, readTo: end, items }: Axis): readonly Lane[] {
+  const start = items[0]?.at ?? 0;
   const lanes = new Map<string, { path: string; titles: Set<string>; bars: Bar[]; drawnTo: number }>();
   for (const track of tracks) {
     if (track.machine === undefined || (track.stays.at(-1)?.to ?? end) < start) continue;

@@ -2,14 +2,15 @@ import { presentable } from '../model/context.ts';
 import { shorten } from '../model/describe.ts';
 import { type Difference, differences } from '../model/difference.ts';
 import { actorAt, type Item } from '../model/run.ts';
-import { actor, cursor, goTo, item, pinned, run } from '../model/store.ts';
-import { stateText } from './ChartPanel.tsx';
+import { actor, cursor, goTo, isUnread, item, pinned, run } from '../model/store.ts';
+import { stateText, stillReading } from './ChartPanel.tsx';
 import { JsonTree } from './json.tsx';
 
 /** The state of the actor that is looked at, and what has changed in it. */
 export function StateView() {
   const shown = actor.value;
   const now = item.value;
+  if (isUnread.value) return <p class="empty">{stillReading}</p>;
   if (shown === undefined || now === undefined) return <p class="empty">Nothing runs at this moment.</p>;
   return (
     <div class="state-view">

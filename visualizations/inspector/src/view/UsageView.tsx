@@ -1,9 +1,10 @@
 import type { Usage } from '../../../../src/model.ts';
 import { historyOf, sessionContext, turnContext, turnOf } from '../model/context.ts';
 import { ReplayedRun } from '../model/replayedRun.ts';
-import { cursor, goTo, growth, moment, path, run } from '../model/store.ts';
+import { cursor, goTo, growth, isUnread, moment, path, run } from '../model/store.ts';
 import { duration } from '../model/time.ts';
 import { type StepUsage, type TurnUsage, usageUntil } from '../model/usage.ts';
+import { stillReading } from './ChartPanel.tsx';
 import { FailureCard } from './Details.tsx';
 
 /** Tokens, money and time: of each step, of each turn, and in total. */
@@ -14,7 +15,7 @@ export function UsageView() {
   const turns = usageUntil(source.items, cursor.value);
   return (
     <div class="usage">
-      <Totals source={source} />
+      {isUnread.value ? <p class="empty">{stillReading}</p> : <Totals source={source} />}
       {turns.toReversed().map((turn) => (
         <TurnTable key={turn.turnId} turn={turn} />
       ))}
