@@ -61,6 +61,23 @@ export function rescue(host: Host, failure: Failure, at: number, awaited: Iterab
   return { history, queue: waiting, outputs, payloads, usage, cost, approvedTools };
 }
 
+/** Lets machines that take the place of broken ones say what these have left unsaid. */
+export function sayInstead(host: Host, broken: Host, { outputs, payloads }: Rescue, at: number): void {
+  host.events.push(...broken.events.splice(0));
+  for (const output of outputs) host.outputs.set(output.turnId, output);
+  for (const { payload, turnId } of payloads) host.emit({ ...payload, at }, turnId);
+}
+
+/** Ends the turns that waited as well, where nothing goes on with them. */
+export function failWaiting(host: Host, { queue, history, usage, cost }: Rescue, failure: Failure, at: number): void {
+  for (const { turnId, message } of queue) {
+    host.outputs.set(turnId, endOf(turnId, history, failure));
+    host.emit({ type: 'turn.started', messageId: message.id, at }, turnId);
+    host.emit({ type: 'turn.failed', failure, usage: noUsage, steps: 0, durationMs: 0, at }, turnId);
+  }
+  if (queue.length > 0) host.emit({ type: 'session.idle', usage, ...(cost !== undefined && { cost }), at }, undefined);
+}
+
 function closeTurn(host: Host, { turnId, message }: QueuedTurn, failure: Failure, at: number) {
   const before = host.actor.getSnapshot().context.history;
   const turn = host.turn?.getSnapshot().context;

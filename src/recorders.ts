@@ -26,6 +26,26 @@ export class Recorders {
     return toUnsubscribe(() => this.#recorders.delete(own));
   }
 
+  /**
+   * Lets somebody watch, who is told first where the session stood and what has happened since.
+   *
+   * @param open whatever it says to the session is among what is told
+   */
+  invite(start: RecordingEntry, since: readonly RecordingEntry[], open: () => Recorder): void {
+    const told: RecordingEntry[] = [];
+    let record: Recorder = (entry) => told.push(entry);
+    const stop = this.add((entry) => record(entry), start);
+    told.push(...since);
+    try {
+      const recorder = open();
+      for (const entry of told) recorder(entry);
+      record = recorder;
+    } catch (error) {
+      stop();
+      throw error;
+    }
+  }
+
   enter(entry: RecordingEntry): void {
     for (const recorder of this.#recorders) this.#enter(recorder, entry);
   }

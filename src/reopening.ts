@@ -4,6 +4,7 @@ import { isEphemeral, type TurnEvent } from './events.ts';
 import { createFailure, type Failure } from './failure.ts';
 import { Host, type HostOptions, type Row, refold } from './host.ts';
 import { parseRow } from './journal.ts';
+import type { KeptState } from './keeper.ts';
 import type { ExecuteToolInput, PrepareToolInput } from './machines/contracts.ts';
 import { createHistory, type History, historyState } from './machines/history.ts';
 import type { SessionContext, SessionMachineInput } from './machines/sessionMachine.ts';
@@ -53,10 +54,30 @@ export function stateOf(
 /** A session that did not rest when its process ended: its machines are where they were. */
 export interface Reopened {
   readonly host: Host;
-  /** Those of its rows that led there. */
+  /** Those of its rows that led there; of a session that rests, none. */
   readonly rows: readonly Row[];
   /** Why its turn cannot be gone on with, if so. */
   readonly failure: Failure | undefined;
+}
+
+/** A session as it opens. */
+export interface Opened extends Reopened {
+  /** What it was when it last rested. */
+  readonly past: Past;
+}
+
+/** New machines; of a session that did not rest when its process ended, brought to where they were. */
+export function openMachines(
+  history: History,
+  stored: Pick<KeptState, 'messages' | 'rows' | 'state'> | undefined,
+  optionsOf: (past: Past) => HostOptions,
+): Opened {
+  const past = stored === undefined ? { history, seq: 0 } : pastOf(stored.messages, stored.state);
+  const options = optionsOf(past);
+  if (stored === undefined || stored.rows.length === 0) {
+    return { host: new Host(options), past, rows: [], failure: undefined };
+  }
+  return { past, ...reopen(options, stored.rows, stored.state.machineVersion) };
 }
 
 /** Brings machines to where they were, with the rows that were kept. */

@@ -1,8 +1,9 @@
 import type { Clock } from './clock.ts';
 import type { HostOptions, SessionLogic } from './host.ts';
 import type { Inspect } from './inspect.ts';
+import { historyState, messagesOf } from './machines/history.ts';
 import type { SessionMachineInput } from './machines/sessionMachine.ts';
-import type { SessionEntry } from './recording.ts';
+import { recordingFormat, recordingVersion, type SessionEntry } from './recording.ts';
 import type { Past } from './reopening.ts';
 import type { OutputSchemas } from './services/checkOutput.ts';
 
@@ -32,6 +33,33 @@ export function hostOptions(
   { seq, ...past }: Past,
 ): HostOptions {
   return { machine, input: { ...input, ...past, sessionId }, agent, seq };
+}
+
+/** The same as the first entry of a recording. */
+export function startEntry(
+  { agent, model, input }: SessionSetup,
+  sessionId: string,
+  at: number,
+  { history, usage, cost, approvedTools = [], seq }: Past,
+): SessionEntry {
+  return {
+    type: 'session',
+    format: recordingFormat,
+    version: recordingVersion,
+    at,
+    agent,
+    sessionId,
+    model,
+    seq,
+    input: {
+      ...input,
+      history: messagesOf(history),
+      ...(usage !== undefined && { usage }),
+      ...(cost !== undefined && { cost }),
+      ...(approvedTools.length > 0 && { approvedTools }),
+      ...historyState(history),
+    },
+  };
 }
 
 const setups = new WeakMap<object, SessionSetup>();

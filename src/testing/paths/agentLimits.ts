@@ -3,7 +3,7 @@ import { defaultAttempts, defaultLimits, defaultRetries } from '../../machines/p
 import type { Model, Usage } from '../../model.ts';
 import { preparesSteps } from '../../services/prepareStep.ts';
 import type { AnyTool } from '../../tool.ts';
-import { defaultBounds, overBudget, type PathBounds, type PathFeature } from './bounds.ts';
+import { defaultBounds, keepMessages, overBudget, type PathBounds, type PathFeature } from './bounds.ts';
 
 /**
  * What an agent is made of. Who answers is the path's business, so of a model only its name counts; and what, so that
@@ -38,12 +38,13 @@ export function boundsOf(options: PathAgentOptions): PathBounds {
   };
 }
 
-/** What the agent has of all that a turn may have. */
+/** What the agent has of all that a turn may have, but for compaction: nearly every agent has it, and it multiplies paths. */
 function featuresOf(options: PathAgentOptions): readonly PathFeature[] {
   const { tools = [] } = options;
   return [
     ...(tools.some(needsApproval) ? (['approvals'] as const) : []),
     ...(tools.some(isClientSide) ? (['clients'] as const) : []),
+    ...(tools.some(({ agent }) => agent !== undefined) ? (['agents'] as const) : []),
     ...(preparesSteps(options) ? (['preparation'] as const) : []),
     ...(options.limits?.lastStep === 'ask' ? (['extensions'] as const) : []),
     ...(options.limits?.softCost !== undefined && costsAnything(options) ? (['spending'] as const) : []),
@@ -90,11 +91,15 @@ const optionNames = {
 } as const satisfies Partial<Record<keyof Limits, string>>;
 
 /** Which bound lets a path go further than the agent goes; nothing where none does. */
-export function boundTooWide(bounds: PathBounds, options: PathAgentOptions): string | undefined {
+export function boundTooWide(
+  bounds: PathBounds,
+  options: PathAgentOptions,
+  features: readonly PathFeature[],
+): string | undefined {
   const own = limitsOf(options);
-  const has = featuresOf(options);
+  const has = [...features, ...(options.compaction === false ? [] : (['compaction'] as const))];
   const missing = bounds.features.find((feature) => !has.includes(feature));
-  if (missing !== undefined) return `it has to do with ${missing}, and the agent has none`;
+  if (missing !== undefined) return `it has to do with ${missing}, and paths of the agent do not`;
   if (has.includes('preparation') && !bounds.features.includes('preparation')) {
     return "its steps are not prepared, and the agent's are: bounds: { features: ['preparation'] }";
   }
@@ -107,11 +112,11 @@ export function boundTooWide(bounds: PathBounds, options: PathAgentOptions): str
 
 /** The agent with limits as tight as those of a path. */
 export function tightened(options: PathAgentOptions, bounds: PathBounds): PathAgentOptions {
-  const { tools = [], limits: { softCost: _, ...limits } = {}, modelRetry } = options;
+  const { tools = [], limits: { softCost: _, ...limits } = {}, modelRetry, compaction } = options;
+  const { prompt } = compaction || {};
   return {
     ...options,
-    // of compaction these paths know nothing
-    compaction: false,
+    compaction: bounds.features.includes('compaction') && { keepMessages, ...(prompt !== undefined && { prompt }) },
     limits: {
       ...limits,
       lastStep: bounds.features.includes('extensions') ? 'ask' : 'fail',

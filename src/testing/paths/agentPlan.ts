@@ -1,10 +1,12 @@
 import type { Json } from '../../json.ts';
-import type { CallModelOutput } from '../../machines/contracts.ts';
+import type { CallModelOutput, SummarizeOutput } from '../../machines/contracts.ts';
 import type { Usage } from '../../model.ts';
-import { boundTooWide, overspendingUsage, type PathAgentOptions } from './agentLimits.ts';
+import type { ScriptedCall } from '../scriptedModel.ts';
+import { boundTooWide, type PathAgentOptions } from './agentLimits.ts';
+import { lengthy, type PathFeature } from './bounds.ts';
 import type { TurnPath } from './path.ts';
 import { type PathEvent, type ReadyHappening, readReady, readToolEvent, type ToolHappening } from './pathEvent.ts';
-import { modelResult } from './results.ts';
+import { modelResult, summaryResult } from './results.ts';
 
 /** A call that the model of an agent can make. */
 export interface KnownCall {
@@ -17,6 +19,26 @@ export interface KnownCall {
   readonly attempts: number;
 }
 
+/** What the guardrails of an agent deny. */
+export interface DeniedByGuardrails {
+  /** A message. @default none */
+  readonly input?: string;
+  /** An answer. @default none */
+  readonly output?: string;
+  /** A call. @default none */
+  readonly tool?: Pick<ScriptedCall, 'name' | 'input'>;
+}
+
+/** An agent, as far as paths have to know it. */
+export interface KnownAgent {
+  readonly options: PathAgentOptions;
+  readonly features: readonly PathFeature[];
+  readonly calls: readonly KnownCall[];
+  readonly denied: DeniedByGuardrails;
+  /** What an answer uses that is over budget; nothing where there is no budget. */
+  readonly overBudget: Usage | undefined;
+}
+
 /** What a path needs the outside to have in store, found by looking ahead. */
 export interface AgentPlan {
   readonly path: TurnPath;
@@ -24,6 +46,7 @@ export interface AgentPlan {
   readonly calls: ReadonlyMap<number, readonly PlannedCall[]>;
   /** What an answer uses that is over budget. */
   readonly overBudget: Usage | undefined;
+  readonly denied: DeniedByGuardrails;
 }
 
 export interface PlannedCall {
@@ -40,49 +63,60 @@ interface Fate {
 }
 
 /** @returns a text where the agent cannot go this way: the reason, as part of a sentence */
-export function planPath(path: TurnPath, options: PathAgentOptions, known: readonly KnownCall[]): AgentPlan | string {
-  const overBudget = overspendingUsage(options);
-  const problem = boundTooWide(path.bounds, options) ?? retryAfterOutput(path, options);
-  if (problem !== undefined) return problem;
+export function planPath(path: TurnPath, agent: KnownAgent): AgentPlan | string {
+  const { options, features, overBudget, denied } = agent;
   for (const { event } of path.steps) {
-    const reason = reasonAgainst(event, options, known, overBudget);
-    if (reason !== undefined) return reason;
+    const reason = reasonAgainst(event, agent);
+    if (reason !== undefined) return cannotHappen(event, reason);
   }
+  const problem = retryAfterOutput(path, options) ?? boundTooWide(path.bounds, options, features);
+  if (problem !== undefined) return problem;
   const calls = new Map<number, readonly PlannedCall[]>();
   for (const [index, { event }] of path.steps.entries()) {
     const planned: PlannedCall[] = [];
     for (let number = 1; number <= countCalls(event); number += 1) {
-      const call = chooseCall(fateOf(path, index, number), number, path, known);
+      const call = chooseCall(fateOf(path, index, number), number, path, agent);
       if (typeof call === 'string') return call;
       planned.push(call);
     }
     calls.set(index, planned);
   }
-  return { path, calls, overBudget };
+  return { path, calls, overBudget, denied };
+}
+
+/** Of a path that cannot be played, what of it is the reason. */
+export function cannotHappen(event: PathEvent, reason: string): string {
+  return `"${event}" cannot happen: ${reason}`;
 }
 
 /** Why something cannot happen to this agent at all; nothing where it may. */
 export function reasonAgainst(
   event: PathEvent,
-  { limits, approval }: PathAgentOptions,
-  known: readonly KnownCall[],
-  overBudget: Usage | undefined,
+  { options: { limits, approval }, calls: known, denied, overBudget }: KnownAgent,
 ): string | undefined {
   const happening = readToolEvent(event)?.happening;
   if (event === 'model actor is in error') return 'only other logic than ours can bring the model actor into error';
-  if (event === 'model call breaks' || happening === 'breaks') {
+  if (event === 'compaction actor is in error') return 'only other logic than ours can bring a compaction into error';
+  if (event === 'model call breaks' || event === 'summary breaks' || happening === 'breaks') {
     return 'what calls models and runs tools catches whatever is thrown';
   }
   if (event === 'time is up' && limits?.maxDurationMs === undefined) return 'the agent has no `limits.maxDurationMs`';
+  if (happening?.endsWith(', over budget')) return 'what another agent spends is not arranged';
   if (event.endsWith(', over budget') && overBudget === undefined) {
     return 'the agent has neither `limits.maxTokens` nor a `limits.maxCost` that its pricing reaches';
   }
-  if (unarranged.has(event)) return "what the application's own functions say is not arranged";
-  if (happening === undefined) return undefined;
-  const ready = readReady(happening);
-  if (ready?.runner === 'agent' || happening.endsWith('by a guardrail')) {
-    return `"${event}" is not arranged: on the paths of an agent no tool stands for another one, and guardrails let all calls through`;
+  if (happening === 'completes at length' && (limits?.maxOutputChars ?? lengthy.length) < lengthy.length) {
+    return `the agent's \`limits.maxOutputChars\` is less than ${lengthy.length}`;
   }
+  if (unarranged.has(event)) return "that the application's own functions throw is not arranged";
+  if (event === 'step is prepared, message rewritten' || happening?.endsWith(', noted by a guardrail')) {
+    return 'what guardrails only note, or put in place of something, is not arranged';
+  }
+  if (event === 'input is denied' && denied.input === undefined) return saysNothingOf('input');
+  if (event === 'answer is denied' && denied.output === undefined) return saysNothingOf('output');
+  if (happening === undefined) return undefined;
+  if (happening === 'is denied by a guardrail') return denied.tool === undefined ? saysNothingOf('tool') : undefined;
+  const ready = readReady(happening);
   if (happening === 'is not approved in time' && approval?.timeoutMs === undefined) {
     return 'the agent has no `approval.timeoutMs`';
   }
@@ -91,6 +125,7 @@ export function reasonAgainst(
   if (known.some(({ kind }) => kind === happening)) return undefined;
   if (happening === 'needs approval') return 'no tool has `approval`';
   if (happening === 'is for a client') return 'every tool has `execute`';
+  if (happening === 'is for an agent') return 'no tool stands for another agent';
   if (happening === 'is ready, to run alone') return 'no tool is `sequential`';
   if (happening !== 'is ready') return `there is no tool of which one could say that it ${happening}`;
   return known.every(({ sequential }) => sequential)
@@ -98,13 +133,11 @@ export function reasonAgainst(
     : 'no tool runs without being asked about, here';
 }
 
-const unarranged: ReadonlySet<PathEvent> = new Set([
-  'step is prepared, message rewritten',
-  'input is denied',
-  'preparation fails',
-  'preparation breaks',
-  'answer is denied',
-]);
+const unarranged: ReadonlySet<PathEvent> = new Set(['preparation fails', 'preparation breaks']);
+
+function saysNothingOf(stage: keyof DeniedByGuardrails): string {
+  return `nothing says what its guardrails of ${stage} deny: \`denied.${stage}\``;
+}
 
 function retryAfterOutput({ steps }: TurnPath, { modelRetry }: PathAgentOptions): string | undefined {
   if (modelRetry?.retryAfterOutput !== false) return undefined;
@@ -112,15 +145,15 @@ function retryAfterOutput({ steps }: TurnPath, { modelRetry }: PathAgentOptions)
   for (const { event, state } of steps) {
     if (event === 'model streams') isShown = true;
     else if (isShown && modelOutput(event)?.type === 'trouble' && state.includes('working.retrying')) {
-      return "the agent's `modelRetry.retryAfterOutput` is false";
+      return cannotHappen(event, "the agent's `modelRetry.retryAfterOutput` is false");
     } else if (event.startsWith('model ')) isShown = false;
   }
   return undefined;
 }
 
-/** What an event of a path is to the machines; nothing where it ends no model call, or breaks it. */
-export function modelOutput(event: PathEvent): CallModelOutput | undefined {
-  return modelResult(event)?.value as CallModelOutput | undefined;
+/** What an event of a path is to the machines; nothing where it ends no call of a model, or breaks it. */
+export function modelOutput(event: PathEvent): CallModelOutput | SummarizeOutput | undefined {
+  return (modelResult(event) ?? summaryResult(event))?.value;
 }
 
 function countCalls(event: PathEvent): number {
@@ -136,18 +169,24 @@ function fateOf({ steps }: TurnPath, index: number, number: number): Fate {
     const tool = readToolEvent(event);
     if (tool?.number !== number) continue;
     const { happening } = tool;
-    if (happening === 'is refused' || readReady(happening) !== undefined) fate = { ...fate, prepared: happening };
+    if (ends.has(happening) || readReady(happening) !== undefined) fate = { ...fate, prepared: happening };
     else if (happening === 'fails for now') fate = { ...fate, failsForNow: true };
   }
   return fate;
 }
 
+/** What ends a call before it runs. */
+const ends: ReadonlySet<ToolHappening> = new Set(['is refused', 'is denied by a guardrail']);
+
 function chooseCall(
   { prepared, failsForNow }: Fate,
   number: number,
   { bounds }: TurnPath,
-  known: readonly KnownCall[],
+  { calls: known, denied }: KnownAgent,
 ): PlannedCall | string {
+  if (prepared === 'is denied by a guardrail' && denied.tool !== undefined) {
+    return { input: {}, ...denied.tool, isUnknown: false };
+  }
   if (prepared === 'is refused' || (prepared === undefined && known.length === 0)) {
     return { name: unknownName(known), input: {}, isUnknown: true };
   }
@@ -155,7 +194,10 @@ function chooseCall(
   // the tool itself may allow more: it gets the path's number
   const lasting = failsForNow ? fitting.filter(({ attempts }) => attempts >= bounds.toolAttempts) : fitting;
   const call = lasting[(number - 1) % lasting.length];
-  if (call === undefined) return `none of these tools has a \`retry.maxAttempts\` of ${bounds.toolAttempts}`;
+  if (call === undefined) {
+    const reason = `none of these tools has a \`retry.maxAttempts\` of ${bounds.toolAttempts}`;
+    return cannotHappen(`tool ${number} fails for now`, reason);
+  }
   return { name: call.name, input: call.input, isUnknown: false };
 }
 

@@ -3,23 +3,26 @@ import type { Clock } from '../../clock.ts';
 import { type RunningEffect, runEffect, type StartedEffect } from '../../effects.ts';
 import type { Payload } from '../../events.ts';
 import { type Command, Host, type HostInput } from '../../host.ts';
-import type { CallModelInput } from '../../machines/contracts.ts';
+import type { CallModelInput, PrepareStepInput } from '../../machines/contracts.ts';
 import { messagesOf } from '../../machines/history.ts';
 import { messagesForModel } from '../../machines/modelView.ts';
 import type { TurnContext } from '../../machines/turnMachine.ts';
-import { userMessage } from '../../messages.ts';
+import type { Model } from '../../model.ts';
 import { type AnyTool, Retry, type ToolRun } from '../../tool.ts';
 import type { PathAgentOptions } from './agentLimits.ts';
 import type { AgentSubjectSettings } from './agentSubject.ts';
 import { isInSession } from './alphabet.ts';
+import { contextWindow, historyBefore, lengthy } from './bounds.ts';
 import { hostState, isAbout, timerFor } from './hostWords.ts';
 import { Instructions } from './instructions.ts';
 import type { ModelVoice } from './modelVoice.ts';
 import type { Observation, PathRun, SeenEffect } from './observation.ts';
 import type { TurnPath } from './path.ts';
-import { type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
+import { isAtLength, type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import { childrenOf, compactionState, dotted, toolStates, turnSnapshot } from './pathState.ts';
+import { agentResult, saidMessage } from './results.ts';
 import { impossible } from './rig.ts';
+import { agentReport, askedCall, withStandIns } from './standIn.ts';
 
 /** An effect that has begun to run. */
 interface Work {
@@ -56,11 +59,12 @@ export class AgentRun implements PathRun {
     this.#settings = settings;
     this.#voice = voice;
     const tools = (options.tools ?? []).map((tool) => this.#script(tool));
-    const { machine, input } = assembleSession({ ...options, tools, model: voice.model });
+    const model = isShortened(path) ? withWindow(voice.model) : voice.model;
+    const { machine, input } = assembleSession({ ...options, tools, model });
     const { inspect } = settings;
     this.#host = new Host({
-      machine,
-      input: { ...input, sessionId: 'session' },
+      machine: withStandIns(machine),
+      input: { ...input, sessionId: 'session', history: historyBefore(path.bounds) },
       agent: options.name ?? 'agent',
       ...(inspect !== undefined && { inspect }),
     });
@@ -122,18 +126,20 @@ export class AgentRun implements PathRun {
       this.#fire(event);
       return;
     }
-    const effect = [...this.#host.effects.values()].find(({ id, kind }) =>
-      event === 'step is prepared' ? kind === 'prepareStep' : isAbout(event, id),
-    );
+    const effect = [...this.#host.effects.values()].find((each) => isAbout(event, each));
     if (effect === undefined) throw impossible(event, this.observe().state);
     if (effect.kind === 'prepareStep') {
-      await this.#work(effect, () => {}, false);
+      const { input } = this.#settings.denied ?? {};
+      const isDenied = event === 'input is denied' && input !== undefined;
+      await this.#work(isDenied ? telling(effect, input) : effect, () => {}, false);
     } else if (tool === undefined) {
       const index = this.#index;
       await this.#work(effect, () => this.#voice.say(index), event === 'model streams');
     } else if (effect.kind === 'prepareTool') {
       // what comes of it follows from what the model has called
       await this.#work(effect, () => {}, false);
+    } else if (effect.kind === 'agentTurn') {
+      this.#playAgent(effect.id, tool.happening, event);
     } else {
       const key = effect.id.replace(/\.execute\.\d+$/, '');
       await this.#work(effect, () => this.#instructionsOf(key).give(tool.happening), tool.happening === 'reports');
@@ -145,14 +151,15 @@ export class AgentRun implements PathRun {
     const tool = readToolEvent(event);
     if (tool !== undefined) return this.#answerTo(tool);
     const options = readSending(event);
-    if (options !== undefined) return [{ ...this.#send(), options }];
+    if (options !== undefined) return [{ ...this.#send(isAtLength(event)), options }];
     switch (event) {
       case 'turn starts':
         return [{ type: 'session.start' }];
       case 'turn starts, cancelled before':
         return [{ type: 'session.cancel', reason: 'Too late.' }, { type: 'session.start' }];
-      case 'user steers': {
-        const { turnId, message } = this.#send();
+      case 'user steers':
+      case 'user steers, at length': {
+        const { turnId, message } = this.#send(isAtLength(event));
         return [{ type: 'session.steer', turnId, message: { ...message, cause: 'steering' } }];
       }
       case 'user cancels':
@@ -165,6 +172,8 @@ export class AgentRun implements PathRun {
         return [{ type: 'session.extend', steps: 1 }];
       case 'user resumes':
         return [{ type: 'session.resume' }];
+      case 'user compacts':
+        return [{ type: 'session.compact', id: `compaction-${this.#index}` }];
       case 'session closes':
         return [{ type: 'session.close' }];
       case 'listener throws':
@@ -174,9 +183,19 @@ export class AgentRun implements PathRun {
     }
   }
 
-  /** What people say of a tool call. */
+  /** What goes on inside of the turn of another agent is the business of paths on that agent. */
+  #playAgent(effect: string, happening: ToolHappening, event: PathEvent): void {
+    const report = agentReport(happening, this.#at);
+    const result = agentResult(happening, this.#at);
+    if (report !== undefined) this.#input({ type: 'reported', effect, report });
+    else if (result !== undefined) this.#input({ type: 'settled', effect, result });
+    else throw impossible(event, this.observe().state);
+  }
+
+  /** What people say of a tool call, or of a call of its agent. */
   #answerTo({ number, happening }: NonNullable<ReturnType<typeof readToolEvent>>): readonly Command[] | undefined {
-    const toolCallId = this.#host.turn?.getSnapshot().context.calls[number - 1]?.call.toolCallId ?? '';
+    const record = this.#host.turn?.getSnapshot().context.calls[number - 1];
+    const toolCallId = record === undefined ? '' : askedCall(record);
     switch (happening) {
       case 'is approved':
         return [{ type: 'session.approve', toolCallId }];
@@ -193,9 +212,9 @@ export class AgentRun implements PathRun {
     }
   }
 
-  #send() {
+  #send(isLong = false) {
     this.#messages += 1;
-    const message = userMessage(`Message ${this.#messages}`, `message-${this.#messages}`);
+    const message = saidMessage(this.#messages, isLong);
     return { type: 'session.send' as const, turnId: `turn-${this.#messages}`, message };
   }
 
@@ -279,6 +298,8 @@ export class AgentRun implements PathRun {
             case 'fails':
               // the one failure that no tool is run again for: what it returned has no JSON form
               return 0n;
+            case 'completes at length':
+              return lengthy;
             default:
               if (this.#settings.execute === 'real') return execute(input, run);
               return this.#settings.outputs?.[tool.name] ?? 'Done.';
@@ -287,4 +308,22 @@ export class AgentRun implements PathRun {
       },
     };
   }
+}
+
+function isShortened({ bounds }: TurnPath): boolean {
+  return bounds.features.includes('compaction');
+}
+
+/** The model, with as little room as models have on paths. */
+function withWindow(model: Model): Model {
+  const { provider, modelId } = model;
+  return { provider, modelId, contextWindow, stream: (request, scope) => model.stream(request, scope) };
+}
+
+/** The same with another text in place of what somebody has said. */
+function telling(effect: StartedEffect, text: string): StartedEffect {
+  const { unseen, ...input } = effect.input as PrepareStepInput;
+  const said = unseen.map((message) => ({ ...message, content: [{ type: 'text' as const, text }] }));
+  const told: PrepareStepInput = { ...input, unseen: said };
+  return { ...effect, input: told };
 }

@@ -14,7 +14,14 @@ import {
   scripted,
   tightened,
 } from './agentLimits.ts';
-import { type AgentPlan, type KnownCall, planPath, reasonAgainst } from './agentPlan.ts';
+import {
+  type AgentPlan,
+  type DeniedByGuardrails,
+  type KnownAgent,
+  type KnownCall,
+  planPath,
+  reasonAgainst,
+} from './agentPlan.ts';
 import { AgentRun } from './agentRun.ts';
 import type { PathBounds } from './bounds.ts';
 import { scriptedVoice } from './modelVoice.ts';
@@ -30,6 +37,8 @@ export interface AgentSubjectSettings {
   readonly outputs?: Readonly<Record<string, unknown>>;
   /** Whether tools that complete really run; all else that happens to tools is played. @default 'scripted' */
   readonly execute?: 'scripted' | 'real';
+  /** What the agent's guardrails deny, to be said and called where a path says so. @default they let everything through */
+  readonly denied?: DeniedByGuardrails;
   /** What tools get as `run.context`. @default none */
   readonly context?: unknown;
   /** An adapter that asks over real sockets a server which answers as the path says. @default a scripted model */
@@ -60,13 +69,18 @@ export interface AgentSubject extends PathSubject {
 export function agentSubject(options: PathAgentOptions, settings: AgentSubjectSettings = {}): AgentSubject {
   const { model: identity = scripted, ...others } = options;
   checkAgentOptions({ ...others, model: { ...identity, stream: () => {} } });
-  const known = knownCalls(options.tools ?? [], settings.calls);
+  const denied = checkDenied(settings.denied ?? {}, options);
+  const bounds = boundsWith(boundsOf(options), denied);
+  const agent: KnownAgent = {
+    options,
+    features: bounds.features,
+    calls: knownCalls('calls', options.tools ?? [], settings.calls),
+    denied,
+    overBudget: overspendingUsage(options),
+  };
   const isWire = settings.adapter !== undefined;
-  const plan = (path: TurnPath) => (isWire ? unsayable(path) : undefined) ?? planPath(path, options, known);
-  const bounds = boundsOf(options);
-  const overBudget = overspendingUsage(options);
-  const reasonWhy = (event: PathEvent) =>
-    (isWire ? unsayableEvent(event) : undefined) ?? reasonAgainst(event, options, known, overBudget);
+  const plan = (path: TurnPath) => (isWire ? unsayable(path) : undefined) ?? planPath(path, agent);
+  const reasonWhy = (event: PathEvent) => (isWire ? unsayableEvent(event) : undefined) ?? reasonAgainst(event, agent);
   return {
     reach: { ...bounds, avoid: conditionalEvents(bounds).filter((event) => reasonWhy(event) !== undefined) },
     refuses(path) {
@@ -96,13 +110,19 @@ function conditionalEvents({ tools, features }: PathBounds): readonly PathEvent[
     'model call breaks',
     'model actor is in error',
     'time is up',
+    'summary breaks',
+    'summary comes, over budget',
+    'compaction actor is in error',
     ...(features.includes('preparation') ? unpreparable : []),
+    ...(features.includes('guardrails') ? (['answer is denied'] as const) : []),
     ...numbers.flatMap((number): PathEvent[] => [
       ...toolHappenings
         .filter((happening) => isWithin(happening, features))
         .map((happening): PathEvent => `tool ${number} ${happening}`),
       `tool ${number} breaks`,
+      `tool ${number} completes at length`,
       ...(features.includes('approvals') ? ([`tool ${number} is not approved in time`] as const) : []),
+      ...(features.includes('guardrails') ? guarded.map((happening): PathEvent => `tool ${number} ${happening}`) : []),
     ]),
   ];
 }
@@ -125,13 +145,38 @@ const unpreparable: readonly PathEvent[] = [
   'preparation breaks',
 ];
 
-function knownCalls(tools: readonly AnyTool[], calls: AgentSubjectSettings['calls']): readonly KnownCall[] {
+const guarded: readonly ToolHappening[] = [
+  'is ready, noted by a guardrail',
+  'is refused, noted by a guardrail',
+  'is denied by a guardrail',
+];
+
+/** @throws TypeError for what nothing could deny */
+function checkDenied(denied: DeniedByGuardrails, { guardrails, tools = [] }: PathAgentOptions): DeniedByGuardrails {
+  for (const stage of Object.keys(denied) as (keyof DeniedByGuardrails)[]) {
+    if ((guardrails?.[stage]?.length ?? 0) > 0) continue;
+    throw new TypeError(`agentSubject(): \`denied.${stage}\` is given, and the agent has no guardrails of ${stage}.`);
+  }
+  if (denied.tool !== undefined) knownCalls('denied.tool', tools, [denied.tool]);
+  return denied;
+}
+
+function boundsWith(bounds: PathBounds, { output, tool }: DeniedByGuardrails): PathBounds {
+  if (output === undefined && tool === undefined) return bounds;
+  return { ...bounds, features: [...bounds.features, 'guardrails'] };
+}
+
+function knownCalls(
+  setting: string,
+  tools: readonly AnyTool[],
+  calls: AgentSubjectSettings['calls'],
+): readonly KnownCall[] {
   const asked: NonNullable<typeof calls> = calls ?? tools.map(({ name }) => ({ name }));
   return asked.map(({ name, input = {} }) => {
     const tool = tools.find((each) => each.name === name);
     if (tool === undefined) {
       const list = tools.length === 0 ? 'It has none.' : `Its tools: ${tools.map((each) => each.name).join(', ')}.`;
-      throw new TypeError(`agentSubject(): \`calls\` names "${name}", which is no tool of the agent. ${list}`);
+      throw new TypeError(`agentSubject(): \`${setting}\` names "${name}", which is no tool of the agent. ${list}`);
     }
     const { sequential = false, retry } = tool;
     return { name, input, sequential, kind: kindOf(tool), attempts: retry?.maxAttempts ?? 1 };

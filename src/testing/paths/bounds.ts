@@ -61,8 +61,8 @@ export const defaultBounds: PathBounds = {
   features: [],
 };
 
-/** What an answer uses that is over budget, in tokens; all others use one. */
-export const overBudget = 1_000;
+/** What an answer uses that is over budget, in tokens; all others use one. Far less than a model takes in. */
+export const overBudget = 100;
 
 /** When a turn has taken too long, in ms; longer than any retry and question of a path takes. */
 export const maxDurationMs = 1_000_000;
@@ -75,6 +75,10 @@ export const cost = 1;
 
 /** Of the output of a tool that completes at length: more characters than tokens fit into the model's window. */
 export const lengthy = 'So it goes. '.repeat(400);
+
+/** What of a conversation is never shortened, and what of it fits into the model. */
+export const keepMessages = 1;
+export const contextWindow = lengthy.length / 4;
 
 /** The input of a turn that keeps these bounds. */
 export function turnInput(bounds: PathBounds): TurnMachineInput {
@@ -93,7 +97,7 @@ export function turnInput(bounds: PathBounds): TurnMachineInput {
     },
     modelRetry: { maxAttempts: bounds.attempts },
     retries: bounds.retries,
-    compaction: has('compaction') && { keepMessages: 1, contextWindow: lengthy.length / 4 },
+    compaction: has('compaction') && { keepMessages, contextWindow },
     ...(has('preparation') && { preparesSteps: true, guardsInput: true }),
     ...(has('output') && { output: {} }),
   };

@@ -3,6 +3,7 @@ import type { PathBounds } from './bounds.ts';
 import type { PathSubject } from './observation.ts';
 import type { Oracle } from './oracles.ts';
 import type { TurnPath } from './path.ts';
+import { isOfCompaction, type PathEvent } from './pathEvent.ts';
 import { runPath } from './runPath.ts';
 import { turnPaths } from './turnPaths.ts';
 
@@ -47,7 +48,10 @@ export function describePaths({ describe, test }: PathRunner, options: DescribeP
   const paths = turnPaths({ machine, ...reach, ...bounds, avoid: [...avoid, ...unreached] });
   const { fitting, leftOut } = sort(to === undefined ? paths[cover] : paths.to(to), subject);
   const what = to === undefined ? `${cover} paths` : `paths to ${to}`;
-  const notes = [...unreached.map((event) => `never "${event}"`), ...leftOut];
+  const { features } = { ...subject?.reach, ...bounds };
+  const isInUse = (event: PathEvent) => features?.includes('compaction') !== false || !isOfCompaction(event);
+  const missed = unreached.filter(isInUse);
+  const notes = [...missed.map((event) => `never "${event}"`), ...leftOut];
   const title = `${what} of the ${machine}: ${fitting.length}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
   // a suite without a test would pass
   if (fitting.length === 0) throw new TypeError(`describePaths(): there is nothing to play: ${title}.`);

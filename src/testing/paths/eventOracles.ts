@@ -6,6 +6,7 @@ import { isInSession } from './alphabet.ts';
 import { historyBefore } from './bounds.ts';
 import type { Observation } from './observation.ts';
 import type { Oracle } from './oracles.ts';
+import type { TurnPath } from './path.ts';
 import { type AnswerRead, type PathEvent, readAnswer, readFailure, readToolEvent } from './pathEvent.ts';
 
 type Told<T extends Payload['type']> = Extract<Payload, { readonly type: T }>;
@@ -165,7 +166,10 @@ export const eventOracles: readonly Oracle[] = [
       if (answers !== (isAnswer ? 1 : 0)) return `${answers} answers were told after "${event}".`;
       if (event === 'model streams' && !told.includes('message.delta')) return 'No text was.';
       const tool = readToolEvent(event);
-      const reported = before.running.some(({ kind }) => kind === 'agentTurn') ? 'agent.event' : 'tool.progress';
+      const isAgent = before.running.some(({ id, kind }) => {
+        return kind === 'agentTurn' && id.includes(`.tool.${(tool?.number ?? 0) - 1}.`);
+      });
+      const reported = isAgent ? 'agent.event' : 'tool.progress';
       if (tool?.happening === 'reports' && !told.includes(reported)) return 'No progress was.';
       const isRetrying =
         after.state.tools[(tool?.number ?? 0) - 1] === 'retrying' && tool?.happening === 'fails for now';
@@ -176,10 +180,12 @@ export const eventOracles: readonly Oracle[] = [
   },
   {
     name: 'a turn that fails says why',
-    check({ event, before, after }) {
+    check({ path, index, event, before, after }) {
       const [failed] = only(after.events.slice(before.events.length), 'turn.failed');
       if (failed === undefined) return undefined;
-      const expected = reasonFor(event);
+      const expected: FailureType[] = [...reasonFor(event)];
+      // what was spent by something else is noticed before the next step
+      if (!expected.includes('budget') && hasOverspent(path, index)) expected.push('budget');
       const { type } = failed.failure;
       if (expected.includes(type)) return undefined;
       return `After "${event}" it says ${type}, and can say ${expected.join(' or ')}.`;
@@ -207,6 +213,14 @@ export const eventOracles: readonly Oracle[] = [
     },
   },
 ];
+
+/** Whether the turn has done something before that used more than it may spend. */
+function hasOverspent({ steps }: TurnPath, index: number): boolean {
+  const turn = steps.slice(0, index + 1);
+  return turn
+    .slice(turn.findLastIndex(({ event }) => event === 'turn starts') + 1)
+    .some(({ event }) => event.endsWith(', over budget'));
+}
 
 /** What a turn may say has failed, after such an event. */
 function reasonFor(event: PathEvent): readonly FailureType[] {

@@ -79,6 +79,15 @@ export const featureOracles: readonly Oracle[] = [
     },
   },
   {
+    name: 'a summary that comes is taken, unless nothing would be saved by it',
+    check({ event, before, after }) {
+      if (!event.startsWith('summary comes')) return undefined;
+      const told = after.events.slice(before.events.length);
+      const failed = told.find((each) => each.type === 'compaction.failed');
+      return failed === undefined || failed.failure.code === 'nothing_saved' ? undefined : failed.failure.message;
+    },
+  },
+  {
     name: 'a compaction that begins ends with no more than there was and a few words, unless the turn ends first',
     check({ after }) {
       let isOpen = false;

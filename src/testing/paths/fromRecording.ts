@@ -10,7 +10,7 @@ import type { PathStep, TurnPath } from './path.ts';
 import type { PathEvent } from './pathEvent.ts';
 import { describeState } from './pathState.ts';
 import { Rig } from './rig.ts';
-import { cheapFirst, countCalls, isInAgent, waysFor } from './rowWords.ts';
+import { byCost, countCalls, isInAgent, waysFor } from './rowWords.ts';
 import { type TransitionName, transitionsIn } from './taken.ts';
 
 /**
@@ -48,7 +48,7 @@ export function pathFromRecording(recorded: RecordedSession): TurnPath {
     }
     const after = { state: read(), transitions };
     if (transitions.length === 0 && isInAgent(input)) continue;
-    const ways = cheapFirst(candidates, host.turn?.getSnapshot().context);
+    const ways = byCost(candidates, host.turn?.getSnapshot().context);
     if (trail.follow(ways, after) || fingerprint(host) === before) continue;
     throw new Error(
       `Row ${index + 1} of the recording (${describeRow(row)}) has no words in paths: no event that may come here ` +
@@ -61,25 +61,36 @@ export function pathFromRecording(recorded: RecordedSession): TurnPath {
   return { name: `goes as ${recorded.start.sessionId} was recorded`, machine: 'session', bounds, steps };
 }
 
-/** The rows that add what makes the conversation too long for the model, as far as paths can say so. */
+/**
+ * The rows that add what makes the conversation too long for the model, as far as paths can say so: at the start of a
+ * turn what was said to begin it, later what a tool has said where leaving that out makes room, else the last answer.
+ */
 function lengthyRows({ start, rows }: RecordedSession): ReadonlySet<number> {
   const host = openRecorded(start);
   const long = new Set<number>();
-  /** Where something was said, by the turn that it may become, and where a tool of the turn completed last. */
+  /** Where something was said, by the turn that it may become. */
   const said = new Map<string, number>();
+  /** Where the model answered last, and where since then a tool completed. */
+  let answered: number | undefined;
   let completed: number | undefined;
-  for (const [index, { input, at }] of rows.entries()) {
+  for (const [index, { input, at, began }] of rows.entries()) {
     if (input.type === 'command' && saying.has(input.command.type) && 'turnId' in input.command) {
       said.set(input.command.turnId ?? '', index);
     }
-    if (input.type === 'settled' && isCompleted(input.result.value)) completed = index;
+    const settled = input.type === 'settled' && !isInAgent(input) ? input.result.value : undefined;
+    if (isAnswer(settled)) {
+      answered = index;
+      completed = undefined;
+    } else if (isCompleted(settled)) completed = index;
     const before = host.events.length;
     host.apply(input, at);
     const isTooLong = host.events.slice(before).some((event) => {
       return event.type === 'compaction.started' && event.reason === 'threshold';
     });
     const isStart = input.type === 'command' && input.command.type === 'session.start';
-    const origin = isStart ? said.get(host.turn?.getSnapshot().context.turnId ?? '') : completed;
+    const isSummarized = began.some((id) => id.endsWith('.summary'));
+    const later = isSummarized ? answered : (completed ?? answered);
+    const origin = isStart ? said.get(host.turn?.getSnapshot().context.turnId ?? '') : later;
     if (isTooLong && origin !== undefined) long.add(origin);
   }
   host.stop();
@@ -87,6 +98,10 @@ function lengthyRows({ start, rows }: RecordedSession): ReadonlySet<number> {
 }
 
 const saying: ReadonlySet<string> = new Set(['session.send', 'session.steer']);
+
+function isAnswer(value: unknown): boolean {
+  return ((value ?? {}) as Partial<CallModelOutput>).type === 'answer';
+}
 
 function isCompleted(value: unknown): boolean {
   const { type, outcome } = (value ?? {}) as Partial<ExecuteToolOutput>;

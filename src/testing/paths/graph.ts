@@ -180,7 +180,11 @@ function keyOfTurn(rig: Rig, context: TurnContext, bounds: PathBounds) {
     (compacts || features.includes('preparation')) && [unseen.length, context.steering.length],
     toolErrors <= steps && [totals.stepsWithErrors, calls.some(isToolError)],
     totalToolErrors < defaultBounds.totalToolErrors && totals.toolErrors + calls.filter(isToolError).length,
-    compacts && [Math.min(totals.unproven, maxCompactions), sizeOf(context.history, unseen.length)],
+    compacts && [
+      Math.min(totals.unproven, maxCompactions),
+      sizeOf(context.history, unseen.length),
+      calls.some(({ outcome }) => outcome !== undefined && isLengthy(outcome)),
+    ],
   ];
 }
 
@@ -223,7 +227,7 @@ function sizeOf(history: History, unseen = 0) {
   const { maskedBefore = 0 } = history.compaction ?? {};
   const from = keptFrom(history, { ...defaultCompaction, keepMessages: Math.max(1, unseen) });
   const isLong = ({ role, content }: Message, index: number) =>
-    role === 'tool' && index >= maskedBefore && JSON.stringify(content).length > lengthy.length;
+    role === 'tool' && index >= maskedBefore && isLengthy(content);
   const messages = messagesOf(history);
   const start = history.compaction?.from ?? 0;
   const long = messages.filter((message, index) => index >= start && index < from && isLong(message, index)).length;
@@ -234,6 +238,10 @@ function sizeOf(history: History, unseen = 0) {
     Math.min(long, 2),
     messages.slice(from).map((message, index) => [message.role, isLong(message, from + index)]),
   ];
+}
+
+function isLengthy(said: object): boolean {
+  return JSON.stringify(said).length > lengthy.length;
 }
 
 /** It is an optional peer, so that nobody needs it who finds no paths. */

@@ -1,5 +1,6 @@
 /** A host, in the words of paths. */
 
+import type { StartedEffect } from '../../effects.ts';
 import type { Host } from '../../host.ts';
 import { type PathEvent, readToolEvent } from './pathEvent.ts';
 import { compactionState, dotted, lastEnd, type PathState, toolStates, turnSnapshot } from './pathState.ts';
@@ -35,8 +36,10 @@ export function eventOfTimer(id: string): PathEvent {
   return id.endsWith(':turn.timeout') ? 'time is up' : 'retry is due';
 }
 
-/** Whether such an event is about this effect, by its id. */
-export function isAbout(event: PathEvent, effect: string): boolean {
+/** Whether such an event is about this effect. */
+export function isAbout(event: PathEvent, { id, kind }: StartedEffect): boolean {
   const tool = readToolEvent(event);
-  return effect.includes(tool === undefined ? '.model.' : `.tool.${tool.number - 1}.`);
+  if (tool !== undefined) return id.includes(`.tool.${tool.number - 1}.`);
+  if (event === 'step is prepared' || event === 'input is denied') return kind === 'prepareStep';
+  return kind === (event.startsWith('summary ') ? 'summarize' : 'callModel');
 }

@@ -21,14 +21,19 @@ export const beginning = 'Well, ';
  * @param hasBegun whether its beginning was shown already, and only the rest is wanted
  * @throws Error where it is none
  */
-export function answerAt({ path, calls, overBudget }: AgentPlan, index: number, hasBegun: boolean): ScriptedAnswer {
+export function answerAt(
+  { path, calls, overBudget, denied }: AgentPlan,
+  index: number,
+  hasBegun: boolean,
+): ScriptedAnswer {
   const event = path.steps[index]?.event;
   const output = event && modelOutput(event);
   if (output === undefined) throw new Error(`No model can do this: "${event}".`);
   const isOver = overBudget !== undefined && output.usage.inputTokens >= overBudgetTokens;
   const usage = isOver ? overBudget : output.usage;
-  if (output.type === 'trouble') return { usage, failure: output.failure };
-  if (output.type === 'denied') throw new Error(`No model can do this: "${event}".`);
+  if (output.type === 'trouble' || output.type === 'failed') return { usage, failure: output.failure };
+  if (output.type === 'summarized') return { usage, text: output.text };
+  if (output.type === 'denied') return { usage, text: denied.output ?? '' };
   const text = output.content.flatMap((part) => {
     if (part.type !== 'text') return [];
     return [hasBegun && part.text.startsWith(beginning) ? part.text.slice(beginning.length) : part.text];

@@ -35,7 +35,7 @@ export type ModelEvent = PlainModelEvent | `${AnswerEvent | `model fails: ${Mode
 type Free = typeof forFree;
 export const forFree = ', for free';
 /** An answer, by the tools that it asks for and by why it ended. */
-type AnswerEvent = `model ${AnswerWord}${'' | ', over budget'}`;
+type AnswerEvent = `model ${AnswerWord}${'' | ', over budget' | AtLength}`;
 type AnswerWord =
   | 'answers'
   | 'answers nothing'
@@ -84,6 +84,7 @@ const applicationEvents = [
   'summary comes, for free',
   'summary fails',
   'summary fails, for free',
+  'summary fails, over budget',
   'summary breaks',
   // only other logic than ours, provided in its place, can do this
   'compaction actor is in error',
@@ -132,7 +133,9 @@ const otherHappenings = [
   'completes at length',
   // of agents, whose work costs something
   'completes, for free',
+  'completes, over budget',
   'fails, for free',
+  'fails, over budget',
   'asks to be called again',
   'fails',
   'fails for now',
@@ -200,7 +203,7 @@ export const modelEvents: readonly ModelEvent[] = [...failureEvents, ...plainMod
 
 const toolEvent = new RegExp(`^tool ([1-9]\\d*) (${toolHappenings.join('|')})$`);
 const answerEvent =
-  /^model (?:(answers|answers nothing|refuses|pauses)|(asks) for (1 tool|(?:[2-9]|[1-9]\d+) tools)|(is cut off|refuses|pauses) in (a tool call|(?:[2-9]|[1-9]\d+) tool calls))(, over budget)?(?:, for free)?$/;
+  /^model (?:(answers|answers nothing|refuses|pauses)|(asks) for (1 tool|(?:[2-9]|[1-9]\d+) tools)|(is cut off|refuses|pauses) in (a tool call|(?:[2-9]|[1-9]\d+) tool calls))(, over budget|, at length)?(?:, for free)?$/;
 
 /** The number of the tool, from 1, and what happens to it. */
 export function readToolEvent(event: PathEvent): { number: number; happening: ToolHappening } | undefined {
@@ -215,11 +218,12 @@ export interface AnswerRead {
   readonly calls: number;
   readonly isEmpty: boolean;
   readonly isOverBudget: boolean;
+  readonly isLong: boolean;
 }
 
 /** What an answer is; nothing where the event is none, or one that repeats calls. */
 export function readAnswer(event: PathEvent): AnswerRead | undefined {
-  const [whole, plain, asks, tools, cut, calls, over] = answerEvent.exec(event) ?? [];
+  const [whole, plain, asks, tools, cut, calls, much] = answerEvent.exec(event) ?? [];
   if (whole === undefined) return undefined;
   const verb = plain ?? asks ?? cut ?? '';
   const count = tools ?? calls;
@@ -227,7 +231,8 @@ export function readAnswer(event: PathEvent): AnswerRead | undefined {
     finish: finishes[verb] ?? 'stop',
     calls: count === undefined ? 0 : count === 'a tool call' ? 1 : Number.parseInt(count, 10),
     isEmpty: verb === 'answers nothing',
-    isOverBudget: over !== undefined,
+    isOverBudget: much === ', over budget',
+    isLong: much === ', at length',
   };
 }
 
@@ -239,8 +244,8 @@ const finishes: Readonly<Record<string, AnswerRead['finish']>> = {
 };
 
 /** The word for such an answer. */
-export function answerWord({ finish, calls, isEmpty, isOverBudget }: AnswerRead): ModelEvent {
-  const over = isOverBudget ? ', over budget' : '';
+export function answerWord({ finish, calls, isEmpty, isOverBudget, isLong }: AnswerRead): ModelEvent {
+  const over = isOverBudget ? ', over budget' : isLong ? ', at length' : '';
   const inCalls = calls === 0 ? '' : calls === 1 ? ' in a tool call' : (` in ${calls} tool calls` as const);
   if (finish === 'content-filter') return `model refuses${inCalls}${over}`;
   if (finish === 'pause') return `model pauses${inCalls}${over}`;
@@ -257,6 +262,23 @@ export function readSending(event: PathEvent): TurnOverrides | undefined {
     ...(steps !== undefined && { limits: { maxSteps: Number(steps) } }),
     ...(output !== undefined && { output: {} }),
   };
+}
+
+/** The same at such length that the conversation is too long for the model; nothing where there is no word for that. */
+export function atSuchLength(event: PathEvent): PathEvent | undefined {
+  const plain = event.endsWith(forFree) ? event.slice(0, -forFree.length) : event;
+  const end = plain === event ? '' : forFree;
+  return [`${plain} at length${end}`, `${plain}, at length${end}`].find(isPathEvent);
+}
+
+/** Whether so much is said that the conversation is too long for the model. */
+export function isAtLength(event: PathEvent): boolean {
+  return event.includes(' at length');
+}
+
+/** Whether it is about a conversation that is shortened, or has to be. */
+export function isOfCompaction(event: PathEvent): boolean {
+  return isAtLength(event) || event === 'user compacts' || /^(summary|compaction) /.test(event);
 }
 
 const sendingEvent = /^user sends(?:, for ([1-9]\d*) steps at most)?(, for an output)?(?:, at length)?$/;

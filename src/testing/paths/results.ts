@@ -12,7 +12,7 @@ import type {
   SummarizeOutput,
 } from '../../machines/contracts.ts';
 import type { AgentTurnOutput } from '../../machines/delegation.ts';
-import type { AssistantPart } from '../../messages.ts';
+import { type AssistantPart, type UserMessage, userMessage } from '../../messages.ts';
 import { cost, lengthy, overBudget } from './bounds.ts';
 import {
   type AnswerRead,
@@ -38,6 +38,12 @@ export const approvalMs = 10_000;
 /** The tool that the model calls. */
 export const toolName = 'tool';
 
+/** What a person says. */
+export function saidMessage(number: number, isLong = false): UserMessage {
+  // so much that it is not enough to mask what tools have said
+  return userMessage(isLong ? lengthy.repeat(2) : `Message ${number}`, `message-${number}`);
+}
+
 const broken = { error: { name: 'Error', message: 'The runner threw.' } } as const;
 
 /**
@@ -53,6 +59,10 @@ function free<T extends object>(result: EffectResult<T> | undefined): EffectResu
   return result?.value === undefined ? result : { value: { ...result.value, cost: undefined } };
 }
 
+function overspent<T extends object>(result: EffectResult<T> | undefined): EffectResult<T> | undefined {
+  return result?.value === undefined ? result : { value: { ...result.value, ...spending(overBudget) } };
+}
+
 function pricedModelResult(event: PathEvent, calls: number): EffectResult<CallModelOutput> | undefined {
   const read = readAnswer(event);
   if (read !== undefined) return answer(read, calls);
@@ -61,7 +71,7 @@ function pricedModelResult(event: PathEvent, calls: number): EffectResult<CallMo
   switch (event) {
     case 'model repeats a call':
     case 'model repeats a call too often': {
-      const asks = { finish: 'tool-calls', isEmpty: false, isOverBudget: false } as const;
+      const asks = { finish: 'tool-calls', isEmpty: false, isOverBudget: false, isLong: false } as const;
       return answer({ ...asks, calls: readCalls(event) ?? 0 }, calls, true);
     }
     case 'model fails, over budget':
@@ -78,16 +88,20 @@ function pricedModelResult(event: PathEvent, calls: number): EffectResult<CallMo
 }
 
 function answer(
-  { finish: unified, calls: count, isEmpty, isOverBudget }: AnswerRead,
+  { finish: unified, calls: count, isEmpty, isOverBudget, isLong }: AnswerRead,
   calls: number,
   isRepeated = false,
 ): { value: CallModelOutput } {
-  const content: AssistantPart[] = count > 0 || isEmpty ? [] : [{ type: 'text', text: 'Well, so it is.' }];
+  const isSilent = !isLong && (count > 0 || isEmpty);
+  const text = isLong ? lengthy.repeat(2) : 'Well, so it is.';
+  const content: AssistantPart[] = isSilent ? [] : [{ type: 'text', text }];
   for (let index = 0; index < count; index += 1) {
     const input = { number: isRepeated ? calls : calls + index };
     content.push({ type: 'tool-call', toolCallId: `call_${index + 1}`, toolName, input });
   }
-  return { value: { type: 'answer', content, finishReason: { unified }, ...spending(isOverBudget ? overBudget : 1) } };
+  // how long it is follows from its text where nothing is said of tokens
+  const tokens = isLong ? 0 : isOverBudget ? overBudget : 1;
+  return { value: { type: 'answer', content, finishReason: { unified }, ...spending(tokens) } };
 }
 
 function trouble(type: ModelFailureType, tokens: number): { value: CallModelOutput } {
@@ -150,7 +164,9 @@ export function summaryResult(event: PathEvent): EffectResult<SummarizeOutput> |
     case 'summary comes':
       return { value: { type: 'summarized', text: 'So it was.', ...spending(1) } };
     case 'summary comes, over budget':
-      return { value: { type: 'summarized', text: 'So it was.', ...spending(overBudget) } };
+      return overspent(summaryResult('summary comes'));
+    case 'summary fails, over budget':
+      return overspent(summaryResult('summary fails'));
     case 'summary fails': {
       const failure = createFailure({ type: 'provider_unavailable', message: 'The summary failed.' });
       return { value: { type: 'failed', failure, ...spending(1) } };
@@ -223,6 +239,10 @@ export function agentResult(happening: ToolHappening, at: number): EffectResult<
       return free(agentResult('completes', at));
     case 'fails, for free':
       return free(agentResult('fails', at));
+    case 'completes, over budget':
+      return overspent(agentResult('completes', at));
+    case 'fails, over budget':
+      return overspent(agentResult('fails', at));
     case 'completes':
       return { value: { ...ended, status: 'completed', text: 'Done.' } };
     case 'fails': {

@@ -1,14 +1,12 @@
 import { type Actor, type AnyActorRef, type AnyStateMachine, createActor, type InspectionEvent } from 'xstate';
 import { connectPort, type EffectResult, type StartedEffect } from '../../effects.ts';
 import type { Payload, SessionInput, TurnInputEvent } from '../../events.ts';
-import type { CallRecord } from '../../machines/calls.ts';
 import type { PrepareStepInput } from '../../machines/contracts.ts';
 import type { SessionContext, sessionMachine } from '../../machines/sessionMachine.ts';
 import type { TurnContext, turnMachine } from '../../machines/turnMachine.ts';
-import { userMessage } from '../../messages.ts';
-import { historyBefore, lengthy, type PathBounds, sessionInput, turnInput } from './bounds.ts';
+import { historyBefore, type PathBounds, sessionInput, turnInput } from './bounds.ts';
 import type { SeenEffect } from './observation.ts';
-import { type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
+import { isAtLength, type PathEvent, readSending, readToolEvent, type ToolHappening } from './pathEvent.ts';
 import {
   compactionState,
   dotted,
@@ -25,10 +23,11 @@ import {
   modelResult,
   planResult,
   preparation,
+  saidMessage,
   streamed,
   summaryResult,
 } from './results.ts';
-import { type AgentReport, withStandIns } from './standIn.ts';
+import { agentReport, askedCall, withStandIns } from './standIn.ts';
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type Said = WithoutTime<SessionInput | TurnInputEvent>;
@@ -219,12 +218,12 @@ export class Rig {
     }
     const effect = this.#find((id) => id.includes(`.tool.${number - 1}.`), event);
     const isAgent = effect.kind === 'agentTurn';
-    if (isAgent && happening === 'remembers') {
-      this.#report(effect, { type: 'agent.remembers', tool: 'inner' } satisfies AgentReport);
-    } else if (isAgent && (happening === 'waits for people' || happening === 'goes on')) {
-      const type = happening === 'goes on' ? 'agent.goesOn' : 'agent.waits';
-      this.#report(effect, { type, at: this.#at } satisfies AgentReport);
-    } else if (happening === 'reports') this.#report(effect, isAgent ? agentSays : 'So far, so good.');
+    const report = isAgent
+      ? agentReport(happening, this.#at)
+      : happening === 'reports'
+        ? 'So far, so good.'
+        : undefined;
+    if (report !== undefined) this.#report(effect, report);
     else if (isAgent) this.#settle(effect, agentResult(happening, this.#at), event);
     else if (effect.kind === 'prepareTool') this.#settle(effect, preparation(happening), event);
     else this.#settle(effect, execution(happening, this.#bounds.toolAttempts), event);
@@ -235,7 +234,7 @@ export class Rig {
     const record = this.context?.calls[number - 1];
     if (record === undefined) return undefined;
     const to = this.isSession ? 'session' : 'turn';
-    const toolCallId = isAtAgent(record) ? `${record.call.toolCallId}.of_agent` : record.call.toolCallId;
+    const toolCallId = askedCall(record);
     switch (happening) {
       case 'is approved':
         return { type: `${to}.approve`, toolCallId };
@@ -282,14 +281,14 @@ export class Rig {
     const turnId = `turn-${this.#messages + 1}`;
     const options = readSending(event);
     if (options !== undefined) {
-      return { type: 'session.send', turnId, message: this.#message(event.endsWith(atLength)), options };
+      return { type: 'session.send', turnId, message: this.#message(isAtLength(event)), options };
     }
     switch (event) {
       case 'turn starts':
         return { type: 'session.start' };
       case 'user steers':
       case 'user steers, at length': {
-        const message = this.#message(event.endsWith(atLength));
+        const message = this.#message(isAtLength(event));
         return { type: 'session.steer', turnId, message: { ...message, cause: 'steering' } };
       }
       case 'user cancels':
@@ -315,8 +314,7 @@ export class Rig {
 
   #message(isLong = false) {
     this.#messages += 1;
-    // so much that it is not enough to mask what tools have said
-    return userMessage(isLong ? lengthy.repeat(2) : `Message ${this.#messages}`, `message-${this.#messages}`);
+    return saidMessage(this.#messages, isLong);
   }
 
   #model(event: PathEvent): StartedEffect {
@@ -384,18 +382,6 @@ export class Rig {
     this.#turn = turn;
     turn?.on('*', (payload) => this.emitted.push(payload as Payload));
   }
-}
-
-const atLength = ', at length';
-
-const agentSays: AgentReport = {
-  type: 'agent.emitted',
-  payload: { type: 'diagnostic', source: 'agent', message: 'So far, so good.' },
-};
-
-/** Whether another agent works on a call. */
-function isAtAgent({ state, outcome }: CallRecord): boolean {
-  return outcome === undefined && (state === 'executing' || state === 'awaitingAgent');
 }
 
 export function impossible(event: PathEvent, state: PathState): Error {

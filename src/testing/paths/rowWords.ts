@@ -1,5 +1,6 @@
 import type { TurnOverrides } from '../../events.ts';
 import type { Command, Host, HostInput } from '../../host.ts';
+import { overspent } from '../../machines/budget.ts';
 import type { CallModelOutput, ExecuteToolOutput, PrepareToolOutput } from '../../machines/contracts.ts';
 import type { SessionContext } from '../../machines/sessionMachine.ts';
 import type { TurnContext } from '../../machines/turnMachine.ts';
@@ -9,9 +10,9 @@ import {
   type ApplicationEvent,
   answerWord,
   atNoCost,
+  atSuchLength,
   failureEvents,
   forFree,
-  isPathEvent,
   modelEvents,
   type PathEvent,
   readyHappening,
@@ -31,7 +32,7 @@ export function isInAgent(input: HostInput): boolean {
  */
 export function waysFor(input: HostInput, host: Host, isLong: boolean): readonly (readonly PathEvent[])[] {
   const candidates = isInAgent(input) ? [] : candidatesFor(input, host);
-  const words = [...new Set(isLong ? candidates.map(lengthyWord) : candidates)];
+  const words = [...new Set(isLong ? candidates.map((word) => atSuchLength(word) ?? word) : candidates)];
   const agents = (host.turn?.getSnapshot().context.calls ?? []).flatMap(({ state, outcome }, index) =>
     outcome === undefined && (state === 'executing' || state === 'awaitingAgent') ? [index + 1] : [],
   );
@@ -47,17 +48,19 @@ export function waysFor(input: HostInput, host: Host, isLong: boolean): readonly
 }
 
 /** What may come of something that happens to an agent. */
+const endings: readonly ToolHappening[] = [
+  'completes',
+  'completes, for free',
+  'completes, over budget',
+  'fails',
+  'fails, for free',
+  'fails, over budget',
+];
 const ofAgent: readonly (readonly ToolHappening[])[] = [
   ['waits for people'],
   ['goes on'],
-  ['completes'],
-  ['completes, for free'],
-  ['fails'],
-  ['fails, for free'],
-  ['goes on', 'completes'],
-  ['goes on', 'completes, for free'],
-  ['goes on', 'fails'],
-  ['goes on', 'fails, for free'],
+  ...endings.map((ending) => [ending]),
+  ...endings.map((ending) => ['goes on', ending] as const),
   ['goes on', 'waits for people'],
 ];
 
@@ -110,23 +113,25 @@ function candidatesFor(input: HostInput, { actor, effects, turn }: Host): readon
   }
 }
 
-function lengthyWord(event: PathEvent): PathEvent {
-  const words = [`${event} at length`, `${event}, at length`];
-  return words.find(isPathEvent) ?? event;
-}
-
 /**
- * The ways in the order of what they cost: in paths everything costs more than a turn may spend without being asked, but
- * for what is for free.
+ * The ways in the order of what they cost, for a turn that has spent so much: in paths everything costs more than it may
+ * spend without being asked, but for what is for free, and nothing more than it may spend at all, but for what says so.
  */
-export function cheapFirst(
+export function byCost(
   ways: readonly (readonly PathEvent[])[],
   turn: TurnContext | undefined,
 ): readonly (readonly PathEvent[])[] {
-  const { softCost } = turn?.settings.limits ?? {};
-  if (softCost === undefined || (turn?.totals.cost ?? 0) > softCost) return ways;
-  const isFree = (way: readonly PathEvent[]) => way.some((event) => event.endsWith(forFree));
-  return [...ways.filter(isFree), ...ways.filter((way) => !isFree(way))];
+  if (turn === undefined) return ways;
+  const { settings, totals } = turn;
+  const { softCost } = settings.limits;
+  if (overspent(settings.limits, totals.usage, totals.cost) !== undefined) return first(ways, ', over budget');
+  return softCost === undefined || (totals.cost ?? 0) > softCost ? ways : first(ways, forFree);
+}
+
+/** Those ways first in which something ends like that. */
+function first(ways: readonly (readonly PathEvent[])[], end: string): readonly (readonly PathEvent[])[] {
+  const isSuch = (way: readonly PathEvent[]) => way.some((event) => event.endsWith(end));
+  return [...ways.filter(isSuch), ...ways.filter((way) => !isSuch(way))];
 }
 
 /** The number of the tool that an effect is about. */
@@ -139,7 +144,7 @@ function toolNumber(effect: string): number | undefined {
 const applicationWords: Readonly<Record<string, readonly ApplicationEvent[]>> = {
   prepareStep: ['step is prepared', 'step is prepared, message rewritten', 'input is denied', 'preparation fails'],
   checkOutput: ['output is accepted', 'output is rejected', 'output check breaks'],
-  summarize: ['summary comes', 'summary fails'],
+  summarize: ['summary comes', 'summary comes, over budget', 'summary fails', 'summary fails, over budget'],
 };
 
 function commandCandidates(
@@ -204,6 +209,7 @@ function modelWords(output: CallModelOutput): readonly PathEvent[] {
     calls: countCalls(output),
     isEmpty: output.content.length === 0,
     isOverBudget: false,
+    isLong: false,
   };
   return [answerWord(read), answerWord({ ...read, isOverBudget: true })];
 }

@@ -3,7 +3,7 @@ import type { ContractSubject } from '../contractExchange.ts';
 import type { ErrorKind } from '../dialects/dialect.ts';
 import { faultServer } from '../faultServer.ts';
 import type { Fault, FaultAnswer } from '../faults.ts';
-import type { AgentPlan } from './agentPlan.ts';
+import { type AgentPlan, cannotHappen } from './agentPlan.ts';
 import { answerAt, beginning, type ModelVoice } from './modelVoice.ts';
 import type { TurnPath } from './path.ts';
 import { type PathEvent, readFailure } from './pathEvent.ts';
@@ -50,7 +50,7 @@ export async function wireVoice(plan: AgentPlan, { createModel, dialect }: Contr
 /** Why something cannot be said in a provider's words at all; nothing where it can. */
 export function unsayableEvent(event: PathEvent): string | undefined {
   if (event.startsWith('model pauses')) return 'the dialect has no word for a pause';
-  return event === 'model fails, over budget' ? 'an error over HTTP does not say what was used' : undefined;
+  return event.includes(' fails, over budget') ? 'an error over HTTP does not say what was used' : undefined;
 }
 
 /** Why a path cannot be said in a provider's words; nothing where it can. */
@@ -58,9 +58,13 @@ export function unsayable({ steps }: TurnPath): string | undefined {
   let hasBegun = false;
   for (const { event } of steps) {
     const reason = unsayableEvent(event);
-    if (reason !== undefined) return reason;
-    if (event === 'model fails: unknown' && hasBegun) return 'the dialect has no such error in the middle of an answer';
-    if (event === 'model streams' && hasBegun) return 'over HTTP an answer is shown in two pieces at most';
+    if (reason !== undefined) return cannotHappen(event, reason);
+    if (event === 'model fails: unknown' && hasBegun) {
+      return cannotHappen(event, 'the dialect has no such error in the middle of an answer');
+    }
+    if (event === 'model streams' && hasBegun) {
+      return cannotHappen(event, 'over HTTP an answer is shown in two pieces at most');
+    }
     if (event === 'model streams') hasBegun = true;
     else if (endsCall(event)) hasBegun = false;
   }
@@ -69,7 +73,7 @@ export function unsayable({ steps }: TurnPath): string | undefined {
 
 function wireAnswer(plan: AgentPlan, index: number, hasBegun: boolean): FaultAnswer {
   const { usage, calls = [], text = [], finish } = answerAt(plan, index, hasBegun);
-  const failure = readFailure(plan.path.steps[index]?.event ?? 'model answers');
+  const failure = failureOf(plan.path.steps[index]?.event ?? 'model answers');
   if (failure !== undefined) {
     if (!hasBegun) return { fault: refusals[failure] };
     return { text: [beginning, '…'], fault: { type: 'streamError', afterParts: 2, kind: kinds[failure] } };
@@ -81,6 +85,10 @@ function wireAnswer(plan: AgentPlan, index: number, hasBegun: boolean): FaultAns
     text: hasBegun ? [beginning, ...pieces] : pieces,
     ...(finish === 'length' || finish === 'content-filter' ? { finish } : {}),
   };
+}
+
+function failureOf(event: PathEvent): ModelFailureType | undefined {
+  return event.startsWith('summary fails') ? 'provider_unavailable' : readFailure(event);
 }
 
 const kinds: Readonly<Record<ModelFailureType, ErrorKind>> = {
@@ -109,11 +117,12 @@ const refusals: Readonly<Record<ModelFailureType, Fault>> = {
 /** The step in which the call ends by itself; nothing where it is aborted. */
 function endOfCall({ steps }: TurnPath, begun: number): number | undefined {
   const index = steps.findIndex(({ event }, place) => place > begun && endsCall(event));
-  return index === -1 || !steps[index]?.event.startsWith('model ') ? undefined : index;
+  return index === -1 || aborting.has(steps[index]?.event ?? 'user cancels') ? undefined : index;
 }
 
 const aborting: ReadonlySet<PathEvent> = new Set(['user cancels', 'session closes', 'time is up']);
 
 function endsCall(event: PathEvent): boolean {
-  return aborting.has(event) || (event.startsWith('model ') && event !== 'model streams');
+  if (aborting.has(event) || event === 'answer is denied') return true;
+  return event.startsWith('model ') && event !== 'model streams';
 }

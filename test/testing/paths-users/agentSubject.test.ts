@@ -1,6 +1,6 @@
-import { createAgent, defineTool } from 'turnchart';
+import { agentTool, createAgent, defineTool } from 'turnchart';
 import { openai } from 'turnchart/adapters/openai';
-import { openaiChat, openaiResponses } from 'turnchart/testing';
+import { type ContractSubject, openaiChat, openaiResponses } from 'turnchart/testing';
 import {
   type AgentSubjectSettings,
   agentSubject,
@@ -58,6 +58,49 @@ const asking = agentSubject({
   ],
 });
 
+/** One that asks another, sometimes only with leave. */
+function delegating(needsLeave: (input: { prompt: string }) => boolean) {
+  const agent = createAgent({ name: 'library', model: everyModel });
+  const read = agentTool({ name: 'read', description: 'Reads', agent });
+  const order = { ...agentTool({ name: 'order', description: 'Orders', agent }), approval: needsLeave };
+  return agentSubject(
+    { tools: [read, order, clock] },
+    {
+      calls: [
+        { name: 'read', input: { prompt: 'Look it up.' } },
+        { name: 'order', input: { prompt: 'Buy it.' } },
+        { name: 'clock' },
+      ],
+    },
+  );
+}
+
+/** One whose conversation is shortened where paths make it too long. */
+const compacting = agentSubject(
+  { tools: [clock], limits: { maxTokens: 500 }, compaction: { keepMessages: 4, prompt: 'Be brief.' } },
+  { calls: [{ name: 'clock' }] },
+);
+const ofCompaction = { features: ['compaction'], tools: 1, attempts: 1, toolAttempts: 1 } as const;
+
+/** One that lets not everything through. */
+const guarded = {
+  tools: [clock, pay],
+  guardrails: {
+    input: [(text: string) => without('password', text)],
+    output: [(text: string) => without('secret', text)],
+    tool: [({ input }: { input: unknown }) => without('all', JSON.stringify(input))],
+  },
+};
+const denied = {
+  input: 'My password is 1234.',
+  output: 'Here is a secret.',
+  tool: { name: 'clock', input: { of: 'all' } },
+} as const;
+
+function without(word: string, text: string) {
+  return text.includes(word) ? ({ action: 'deny', reason: 'No.' } as const) : ({ action: 'allow' } as const);
+}
+
 function ofTurn(...steps: readonly (readonly [PathEvent, string])[]): TurnPath {
   return writtenPath(`goes by ${steps.map(([event]) => event).join(', ')}`, { machine: 'turn' }, steps);
 }
@@ -90,6 +133,16 @@ describe('an agent as the subject of paths', () => {
   describePaths({ describe, test }, { subject: pausing, to: 'awaitingExtension' });
   describePaths({ describe, test }, { subject: pausing, to: 'awaitingResume' });
   describePaths({ describe, test }, { subject: asking, bounds: { tools: 1 } });
+  const agents = delegating(({ prompt }) => prompt.includes('Buy'));
+  describePaths({ describe, test }, { subject: agents, bounds: { toolAttempts: 1 } });
+  describePaths({ describe, test }, { machine: 'toolCall', cover: 'edges', subject: agents, bounds: { steps: 1 } });
+  describePaths({ describe, test }, { subject: agentSubject(guarded, { denied }) });
+  describePaths({ describe, test }, { machine: 'toolCall', subject: agentSubject(guarded, { denied }) });
+  describePaths({ describe, test }, { subject: compacting, bounds: ofCompaction });
+  describePaths(
+    { describe, test },
+    { machine: 'compaction', cover: 'edges', subject: compacting, bounds: ofCompaction },
+  );
   describePaths({ describe, test }, { subject: agentSubject({}) });
 });
 
@@ -105,6 +158,10 @@ describe('an agent with an adapter', () => {
     describePaths({ describe, test }, { subject: agentSubject(options, { calls, adapter }) });
     describePaths({ describe, test }, { machine: 'session', subject: agentSubject(options, { calls, adapter }) });
     describePaths({ describe, test }, { to: 'failed', subject: agentSubject(options, { calls, adapter }) });
+    describePaths(
+      { describe, test },
+      { machine: 'compaction', subject: agentSubject(options, { calls, adapter }), bounds: ofCompaction },
+    );
   }
 
   test('is asked what its agent asks, and reads what the path says, piece by piece', async () => {
@@ -134,13 +191,66 @@ describe('an agent with an adapter', () => {
     ]);
   });
 
+  test('is stopped where guardrails deny its answer, begun or not', async () => {
+    const adapter = {
+      dialect: openaiChat,
+      createModel: (baseURL: string, apiKey: string) => openai('gpt-5-mini', { api: 'chat', baseURL, apiKey }),
+    };
+    const { output } = guarded.guardrails;
+    const subject = agentSubject({ guardrails: { output } }, { adapter, denied: { output: denied.output } });
+    const isDenied = ['answer is denied', 'turn failed'] as const;
+    const begun = await play(ofTurn(starts, ['model streams', 'turn working.callingModel'], isDenied), subject);
+    expect(begun.events.flatMap((event) => (event.type === 'message.delta' ? [event.text] : []))).toEqual(['Well, ']);
+    const { events } = await play(ofTurn(starts, isDenied), subject);
+    expect(events.at(-1)).toMatchObject({ type: 'turn.failed', failure: { type: 'guardrail' } });
+  });
+
+  test('is asked for a summary as its agent says, and found out where it cannot give one', async () => {
+    const asked: unknown[] = [];
+    const createModel = (baseURL: string, apiKey: string) => openai('gpt-5-mini', { api: 'chat', baseURL, apiKey });
+    const curious: ContractSubject['createModel'] = (...server) => {
+      const { stream, ...model } = createModel(...server);
+      return {
+        ...model,
+        stream(request, scope) {
+          if (request.purpose === 'summary') asked.push(request.instructions);
+          return stream(request, scope);
+        },
+      };
+    };
+    const broken: ContractSubject['createModel'] = (...server) => {
+      const { stream, ...model } = createModel(...server);
+      return {
+        ...model,
+        stream(request, scope) {
+          if (request.tools.length === 0) throw new Error('What are the tools?');
+          return stream(request, scope);
+        },
+      };
+    };
+    const path = writtenPath('is too long', { machine: 'turn', bounds: ofCompaction }, [
+      starts,
+      ['model fails: context_overflow', 'turn working.compacting'],
+      ['summary comes', 'turn working.callingModel'],
+      ['model answers', 'turn done'],
+    ]);
+    const agent = { tools: [clock], compaction: { prompt: 'Be brief.' } };
+    const subject = (create: typeof curious) =>
+      agentSubject(agent, { adapter: { dialect: openaiChat, createModel: create } });
+    await play(path, subject(curious));
+    expect(asked).toEqual(['Be brief.']);
+    await expect(play(path, subject(broken))).rejects.toThrow(
+      "After step 3 it does not hold that a summary that comes is taken, unless nothing would be saved by it.\n  The model's adapter threw: What are the tools?",
+    );
+  });
+
   test.each([
     ['model pauses', 'the dialect has no word for a pause'],
     ['model fails, over budget', 'an error over HTTP does not say what was used'],
   ] as const)('refuses a path in which the %s', (event, reason) => {
     const adapter = { dialect: openaiChat, createModel: () => everyModel };
     const subject = agentSubject(options, { calls, adapter });
-    expect(subject.refuses(ofTurn(starts, [event, 'turn failed']))).toBe(reason);
+    expect(subject.refuses(ofTurn(starts, [event, 'turn failed']))).toBe(`"${event}" cannot happen: ${reason}`);
     expect(subject.reach.avoid).toContain(event);
   });
 });
@@ -215,6 +325,59 @@ describe('the real work of an agent on a path', () => {
     expect(events.at(-1)).toMatchObject({ type: 'turn.cancelled', reason: 'Enough.' });
   });
 
+  test.each([
+    ['input', 'input is denied'],
+    ['output', 'answer is denied'],
+    ['tool', 'tool 1 is denied by a guardrail'],
+  ] as const)('is its guardrails of %s: one that lets everything through is found', async (stage, event) => {
+    const strict = agentSubject(guarded, { denied });
+    const careless = { ...guarded, guardrails: { ...guarded.guardrails, [stage]: [() => ({ action: 'allow' })] } };
+    const subject = agentSubject(careless, { denied });
+    const path = turnPaths(strict.reach).smoke.find(({ steps }) => steps.some((step) => step.event === event));
+    if (path === undefined) throw new Error(`In no path the ${event}.`);
+    await runPath(path, { subject: strict });
+    const place = path.steps.findIndex((step) => step.event === event) + 1;
+    await expect(runPath(path, { subject })).rejects.toThrow(`Step ${place} went another way.`);
+  });
+
+  test('is told of a tool that reports beside another agent', async () => {
+    const both = 'turn working.usingTools.runningTools, tools delegating + executing';
+    const path = ofTurn(
+      starts,
+      ['model asks for 2 tools', 'turn working.usingTools.runningTools, tools preparing + preparing'],
+      ['tool 1 is for an agent', 'turn working.usingTools.runningTools, tools delegating + preparing'],
+      ['tool 2 is ready', both],
+      ['tool 2 reports', both],
+      ['tool 1 reports', both],
+    );
+    const { events } = await play(
+      path,
+      delegating(() => true),
+    );
+    expect(events.slice(-2).map(({ type }) => type)).toEqual(['tool.progress', 'agent.event']);
+  });
+
+  test('is what it asks people before another agent is asked: a question that is forgotten is found', async () => {
+    const path = ofTurn(
+      starts,
+      asks,
+      ['tool 1 needs approval for an agent', 'turn working.usingTools.awaitingAnswers, tools awaitingApproval'],
+      ['tool 1 is approved', 'turn working.usingTools.runningTools, tools delegating'],
+      ['tool 1 waits for people', 'turn working.usingTools.awaitingAnswers, tools delegating'],
+      ['tool 1 is denied', 'turn working.usingTools.awaitingAnswers, tools delegating'],
+      ['tool 1 goes on', 'turn working.usingTools.runningTools, tools delegating'],
+      completes,
+      ['model answers', 'turn done'],
+    );
+    const { events } = await play(
+      path,
+      delegating(() => true),
+    );
+    expect(events).toContainEqual(expect.objectContaining({ type: 'tool.completed', toolName: 'order' }));
+    const forgetful = delegating(({ prompt }) => prompt.includes('Sell'));
+    await expect(runPath(path, { subject: forgetful })).rejects.toThrow('Step 3 went another way.');
+  });
+
   test('is that of the tool which the path needs: a sequential one where it is to run alone', async () => {
     const path = ofTurn(
       starts,
@@ -243,10 +406,21 @@ describe('what cannot happen to an agent', () => {
       'model fails, over budget',
       'the agent has neither `limits.maxTokens` nor a `limits.maxCost` that its pricing reaches',
     ],
+    [
+      agentSubject(guarded, { denied: { output: 'secret' } }),
+      'tool 1 is denied by a guardrail',
+      'nothing says what its guardrails of tool deny: `denied.tool`',
+    ],
+    [agentSubject(guarded), 'input is denied', 'nothing says what its guardrails of input deny: `denied.input`'],
+    [
+      agentSubject(guarded, { denied }),
+      'tool 1 is ready, noted by a guardrail',
+      'what guardrails only note, or put in place of something, is not arranged',
+    ],
     [agentSubject({ tools: [clock] }), 'tool 1 is ready, to run alone', 'no tool is `sequential`'],
     [agentSubject({ tools: [pay] }), 'tool 2 is ready', 'all tools are `sequential`'],
   ])('is avoided, and refused with a reason: %#', (subject, event, reason) => {
-    expect(subject.refuses(ofTurn(starts, asks, [event, 'turn failed']))).toBe(reason);
+    expect(subject.refuses(ofTurn(starts, asks, [event, 'turn failed']))).toBe(`"${event}" cannot happen: ${reason}`);
     expect(subject.reach?.avoid).toContain(event);
   });
 
@@ -262,7 +436,7 @@ describe('what cannot happen to an agent', () => {
     const subject = agentSubject({ tools: [once] });
     const again = ['tool 1 fails for now', 'turn working.usingTools.runningTools, tools retrying'] as const;
     expect(subject.refuses(ofTurn(starts, asks, runs, again))).toBe(
-      'none of these tools has a `retry.maxAttempts` of 2',
+      '"tool 1 fails for now" cannot happen: none of these tools has a `retry.maxAttempts` of 2',
     );
     expect(subject.reach.toolAttempts).toBe(1);
   });
@@ -270,13 +444,15 @@ describe('what cannot happen to an agent', () => {
   test('is a retry of what was shown, where its options say so', () => {
     const subject = agentSubject({ modelRetry: { retryAfterOutput: false } });
     const streams = ['model streams', 'turn working.callingModel'] as const;
-    expect(subject.refuses(ofTurn(starts, streams, fails))).toBe("the agent's `modelRetry.retryAfterOutput` is false");
+    expect(subject.refuses(ofTurn(starts, streams, fails))).toBe(
+      '"model fails: rate_limit" cannot happen: the agent\'s `modelRetry.retryAfterOutput` is false',
+    );
     expect(subject.refuses(ofTurn(starts, fails))).toBeUndefined();
   });
 
   test('is said by runPath(), too', async () => {
     await expect(runPath(ofTurn(starts, asks, runs), { subject: bare })).rejects.toThrow(
-      'This path cannot be played on this subject: the agent has no tools.',
+      'This path cannot be played on this subject: "tool 1 is ready" cannot happen: the agent has no tools.',
     );
   });
 });
@@ -306,6 +482,15 @@ describe('mistakes in the settings of an agent as subject', () => {
   test('are calls of tools that there are not', () => {
     expect(() => agentSubject({ tools: [clock, pay] }, { calls: [{ name: 'weather' }] })).toThrow(
       'agentSubject(): `calls` names "weather", which is no tool of the agent. Its tools: clock, pay.',
+    );
+  });
+
+  test('are denied things that no guardrail looks at', () => {
+    expect(() => agentSubject({ tools: [clock] }, { denied: { output: 'secret' } })).toThrow(
+      'agentSubject(): `denied.output` is given, and the agent has no guardrails of output.',
+    );
+    expect(() => agentSubject(guarded, { denied: { tool: { name: 'weather' } } })).toThrow(
+      'agentSubject(): `denied.tool` names "weather", which is no tool of the agent. Its tools: clock, pay.',
     );
   });
 

@@ -1,4 +1,4 @@
-import { createAgent } from 'turnchart';
+import { agentTool, createAgent, type Session } from 'turnchart';
 import { type RecordedSession, readRecording } from 'turnchart/inspection';
 import { scriptedModel } from 'turnchart/testing';
 import { pathFromRecording, runPath, type TurnPath } from 'turnchart/testing/paths';
@@ -33,23 +33,17 @@ describe('pathFromRecording()', () => {
       const states = [first, ...path.steps.map(({ state }) => state)];
       expect(inOrder(recordedStates, states)).toEqual(recordedStates);
     }
-    // conversations that are too long in another place than on a path, and agents that use up a budget
-    expect(unsaid.length).toBeLessThanOrEqual(8);
+    // conversations that stay too long when their turn has failed
+    expect(unsaid.length).toBeLessThanOrEqual(2);
     for (const reason of unsaid) expect(reason).toMatch(/^Row \d+ of the recording \([^)]+\) has no words/);
   });
 
   test('reads what a session has recorded', async () => {
-    const entries: RecordingEntry[] = [];
-    const session = createAgent({
+    const agent = createAgent({
       model: scriptedModel([{ text: 'One.' }, { text: ['T', 'wo.'] }]),
       limits: { maxSteps: 3 },
-    }).session({ id: 'mine' });
-    session.record((entry) => entries.push(entry));
-    await session.send('Hello.').result;
-    await session.send('And now?').result;
-    await session.close();
-    const [recorded] = readRecording(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')).sessions;
-    const path = pathFromRecording(recorded as RecordedSession);
+    });
+    const path = await pathOf(agent.session({ id: 'mine' }), ['Hello.', 'And now?']);
     expect(path).toMatchObject({
       name: 'goes as mine was recorded',
       machine: 'session',
@@ -90,6 +84,39 @@ describe('pathFromRecording()', () => {
     await runPath(path);
   });
 
+  test('has words for a conversation that gets too long by an answer', async () => {
+    const model = scriptedModel([
+      { text: 'Hi.' },
+      { text: 'So it goes. '.repeat(400), calls: [{ name: 'none' }], usage: { inputTokens: 1_500, outputTokens: 500 } },
+      { text: 'Short.' },
+      { text: 'Well.' },
+    ]);
+    const agent = createAgent({ model: { ...model, contextWindow: 1_000 }, compaction: { keepMessages: 1 } });
+    const path = await pathOf(agent.session(), ['Hello.', 'And now?']);
+    const events = path.steps.map(({ event }) => event);
+    expect(events).toContain('model asks for 1 tool, at length');
+    expect(path.steps[events.indexOf('tool 1 is refused')]?.state).toBe(
+      'session inTurn.running, turn working.compacting',
+    );
+    await runPath(path);
+  });
+
+  test('has words for an agent that uses up the budget of the one that has asked it', async () => {
+    const other = createAgent({
+      name: 'other',
+      model: scriptedModel([{ text: 'Done.', usage: { inputTokens: 60, outputTokens: 0 } }]),
+    });
+    const agent = createAgent({
+      model: scriptedModel([{ calls: [{ name: 'ask', input: { prompt: 'Do it.' } }] }]),
+      tools: [agentTool({ name: 'ask', description: 'Does it', agent: other })],
+      limits: { maxTokens: 50 },
+    });
+    const path = await pathOf(agent.session(), ['Hello.']);
+    const end = path.steps.find(({ event }) => event === 'tool 1 completes, over budget');
+    expect(end?.state).toBe('session idle, turn failed');
+    await runPath(path);
+  });
+
   test('names the row for which there is no event at all', () => {
     // of several turns that wait, paths cancel the last one only
     const recorded = record({ sessionId: 'session' }, (_, apply) => {
@@ -101,6 +128,17 @@ describe('pathFromRecording()', () => {
     );
   });
 });
+
+/** The path of a session that is recorded while it is told these messages. */
+async function pathOf(session: Session, messages: readonly string[]): Promise<TurnPath> {
+  const entries: RecordingEntry[] = [];
+  session.record((entry) => entries.push(entry));
+  for (const message of messages) await session.send(message).outcome;
+  await session.close();
+  const [recorded] = readRecording(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')).sessions;
+  if (recorded === undefined) throw new Error('Nothing was recorded.');
+  return pathFromRecording(recorded);
+}
 
 function pathOrReason(recorded: RecordedSession): TurnPath | string {
   try {

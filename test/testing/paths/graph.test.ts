@@ -17,7 +17,16 @@ describe('the walk', () => {
     walksOf(machine, {}).map((each) => ({ machine, features: each.bounds.features.join(), ...each })),
   );
 
-  it.each(walks)('takes situations of the $machine with [$features] for one only if all goes on the same way', ({
+  /** Of subjects that have less than everything, and more tools at a time than a walk of all machines looks at. */
+  const ofSubjects = [
+    { machine: 'turn', bounds: { ...defaultBounds, attempts: 1, toolAttempts: 1, features: ['compaction'] } },
+  ] as const;
+  const others = ofSubjects.map((each) => ({ ...each, features: each.bounds.features.join(), isLeftOut: () => false }));
+
+  it.each([
+    ...walks,
+    ...others,
+  ])('takes situations of the $machine with [$features] for one only if all goes on the same way', ({
     machine,
     bounds,
     isLeftOut,
