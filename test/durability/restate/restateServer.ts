@@ -75,6 +75,8 @@ export class RestateServer implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         RESTATE_DO_NOT_TRACK: '1',
+        // where it leaves folders of its own when it is killed
+        TMPDIR: this.folder,
         RESTATE_LISTEN_MODE: 'tcp',
         RESTATE_LOG_FILTER: 'warn',
         ...this.#place,
