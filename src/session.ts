@@ -5,7 +5,6 @@ import type { Command, SessionLogic } from './host.ts';
 import type { Json } from './json.ts';
 import type { Kept } from './keeper.ts';
 import type { Listener, Unsubscribe } from './listeners.ts';
-import { LiveSession } from './liveSession.ts';
 import { type History, messagesOf } from './machines/history.ts';
 import type { TurnLimits } from './machines/policies.ts';
 import { type Message, type UserInput, userMessage } from './messages.ts';
@@ -16,6 +15,7 @@ import { openMachines } from './reopening.ts';
 import { type InferSchema, type Schema, schemaProblem } from './schema.ts';
 import { outputForm } from './services/outputForm.ts';
 import { toToolOutput } from './services/toolOutput.ts';
+import { SessionAtWork } from './sessionAtWork.ts';
 import { hostOptions, type SessionSetup } from './sessionSetup.ts';
 import { type SessionSnapshot, snapshotOf } from './snapshot.ts';
 import type { Admission, Turn } from './turn.ts';
@@ -80,14 +80,14 @@ export interface RecordOptions {
 export class Session<TOutput = undefined> implements AsyncDisposable {
   readonly id: string;
   readonly #setup: SessionSetup;
-  readonly #live: LiveSession<TOutput>;
+  readonly #live: SessionAtWork<TOutput>;
 
   /** @internal */
   constructor(setup: SessionSetup, id: string, context: unknown, history: History, kept?: Kept) {
     this.id = id;
     this.#setup = setup;
     const opened = openMachines(history, kept?.stored, (past) => hostOptions(setup, id, past));
-    this.#live = new LiveSession(setup, id, context, opened, kept);
+    this.#live = new SessionAtWork(setup, id, context, opened, kept);
     const { inspect } = setup;
     if (inspect !== undefined) this.#live.watch(opened, () => inspect.session(this));
   }

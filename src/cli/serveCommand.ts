@@ -148,7 +148,7 @@ function readRestate(values: {
     const stray = Object.keys(values).find((name) => name.startsWith('replica'));
     return stray === undefined ? undefined : `--${stray}: it goes with --restate.`;
   }
-  if (!/^https?:$/.test(parseUrl(url)?.protocol ?? ''))
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
     return `--restate ${url}: it is a URL, as in http://localhost:8080.`;
   const replica = parseHostAndPort(place);
   if (replica === undefined) return `--replica ${place}: it is a host and a port, as in 127.0.0.1:9080.`;
@@ -159,10 +159,6 @@ function readRestate(values: {
     return `--replica ${place} lets other machines run turns, whose tools read and delete files: give the public key of your Restate server with --replica-key, or leave --replica out to let only this machine.`;
   }
   return { url, replica, replicaKey };
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
 function wrong(problem: string): Words {

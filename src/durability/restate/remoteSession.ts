@@ -27,7 +27,7 @@ const emptyAnswers = 10;
 /** @internal */
 export interface RemoteSessionOptions {
   readonly id: string;
-  readonly client: SessionClient;
+  readonly client: Pick<SessionClient, 'look' | 'events' | 'ask' | 'give'>;
   readonly setup: SessionSetup;
   readonly bus: DeltaBus | undefined;
   readonly pollMs: number;
@@ -112,6 +112,7 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
       this.#turns.delete(turnId);
       throw error;
     }
+    turn.isTaken = true;
     if (signal !== undefined) this.#followSignal(turn, signal);
     this.#soon();
     return turn;
@@ -304,7 +305,8 @@ export class RemoteSession<TOutput = undefined> implements Disposable {
   async #giveUpLost(): Promise<void> {
     this.#empty = 0;
     if (this.#turns.size === 0) return;
-    const sent = [...this.#turns.values()];
+    // of the others the messages are on their way
+    const sent = [...this.#turns.values()].filter(({ isTaken }) => isTaken);
     const known = new Set((await this.#kept()).turns.map(({ id }) => id));
     // one may have ended meanwhile
     this.#hear(await this.#said(this.#stream.kept));

@@ -7,6 +7,8 @@ import { type Admission, Turn, type TurnOutcome, type TurnResult } from '../../t
  */
 export class RemoteTurn<TOutput = undefined> implements AsyncIterable<TurnEvent> {
   readonly id: string;
+  /** Whether its message has come to Restate. @internal */
+  isTaken = false;
   readonly #turn: Turn<TOutput>;
   readonly #cancel: (reason: string | undefined) => Promise<Admission>;
 

@@ -10,8 +10,8 @@ import type { Answer, Host, Operation } from './operation.ts';
 import { ProblemError, problemResponse } from './problem.ts';
 import type { InvalidField } from './protocol.ts';
 import { routes } from './routes.ts';
-import type { LocalSession, RemoteSessions, ServedAgent } from './servedAgent.ts';
-import { agentHome, remoteHome } from './sessionHome.ts';
+import type { LocalSession, ServedAgent, SessionsElsewhere } from './servedAgent.ts';
+import { agentHome, homeElsewhere } from './sessionHome.ts';
 import { Sessions } from './sessions.ts';
 
 export interface HttpAppOptions {
@@ -19,7 +19,7 @@ export interface HttpAppOptions {
    * Whose sessions are served: an agent of this process, or sessions that are elsewhere, as `restateSessions()` gives
    * them. Of those, several hosts may serve the same.
    */
-  readonly agent: ServedAgent | RemoteSessions;
+  readonly agent: ServedAgent | SessionsElsewhere;
   /** Sessions that are open already, such as those that `agent.recover()` gives. @default none */
   readonly sessions?: readonly LocalSession[];
   /**
@@ -83,7 +83,7 @@ export function httpApp(options: HttpAppOptions): HttpApp {
     throw new TypeError('httpApp(): `authorize` is not a function.');
   }
   const limits = checkLimits(given);
-  const home = 'store' in agent ? agentHome(agent) : remoteHome(agent);
+  const home = 'store' in agent ? agentHome(agent) : homeElsewhere(agent);
   const served = new Sessions(home, limits, sessions);
   const host: Host = { home, limits, sessions: served, streams: { open: 0 } };
   const app = new Hono();

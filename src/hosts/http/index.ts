@@ -3,4 +3,4 @@
 export { type Drained, type DrainOptions, type HttpApp, type HttpAppOptions, httpApp } from './httpApp.ts';
 export type { HttpLimits } from './limits.ts';
 export type * from './protocol.ts';
-export type { LocalSession, RemoteSession, RemoteSessions, Seen, ServedAgent } from './servedAgent.ts';
+export type { LocalSession, Seen, ServedAgent, SessionElsewhere, SessionsElsewhere } from './servedAgent.ts';

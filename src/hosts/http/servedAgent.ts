@@ -29,13 +29,13 @@ interface SessionPort extends Commands {
 export type LocalSession = SessionPort & Seen;
 
 /** A session that is elsewhere, and has to be asked. */
-export interface RemoteSession extends SessionPort {
+export interface SessionElsewhere extends SessionPort {
   /** What it is at, after the event with that `seq`; undefined where it was deleted. */
   readonly look: () => Promise<(Seen & { readonly seq: number }) | undefined>;
 }
 
 /** What a host needs of a session, whatever form its answers have. */
-export type ServedSession = LocalSession | RemoteSession;
+export type ServedSession = LocalSession | SessionElsewhere;
 
 /** What a host needs of an agent: an `Agent` whose tools want no context. */
 export interface ServedAgent {
@@ -50,13 +50,13 @@ export interface ServedAgent {
  * What a host needs of sessions that are elsewhere, where several hosts may serve them: `restateSessions()` gives that,
  * for one.
  */
-export interface RemoteSessions {
+export interface SessionsElsewhere {
   readonly name: string;
   readonly clock: Clock;
   readonly has: (id: string) => Promise<boolean>;
   /** Makes a new one; false where there is one already. */
   readonly create: (id: string) => Promise<boolean>;
-  readonly open: (id: string) => Promise<RemoteSession>;
+  readonly open: (id: string) => Promise<SessionElsewhere>;
   /** Durable events after a `seq`, as far as they are kept. */
   readonly events: (id: string, options: { readonly after: number }) => Promise<readonly TurnEvent[]>;
   /** Cancels what runs in it, and deletes it. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { ListOptions, SessionSummary } from '../../durability/store.ts';
 import type { TurnEvent } from '../../events.ts';
-import type { RemoteSessions, ServedAgent, ServedSession } from './servedAgent.ts';
+import type { ServedAgent, ServedSession, SessionsElsewhere } from './servedAgent.ts';
 
 /** Where sessions are that nobody asks for at the moment: with an agent of this process, or elsewhere. */
 export interface SessionHome {
@@ -71,7 +71,7 @@ export function agentHome(agent: ServedAgent): SessionHome {
 }
 
 /** Elsewhere, where other hosts may serve them as well. */
-export function remoteHome(sessions: RemoteSessions): SessionHome {
+export function homeElsewhere(sessions: SessionsElsewhere): SessionHome {
   const { name, clock } = sessions;
   const events = (id: string, after: number) => sessions.events(id, { after });
   return {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAgent, type TurnEvent, type TurnEventType } from 'turnchart';
+import { createAgent, type Session, type TurnEvent, type TurnEventType } from 'turnchart';
 import { type Store, sqliteStore } from 'turnchart/durability';
-import { localBus, restateServices, restateSessions } from 'turnchart/durability/restate';
+import { localBus, type RemoteSession, restateServices, restateSessions } from 'turnchart/durability/restate';
 import { transcriptProblems } from 'turnchart/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Endpoint } from './endpoint.ts';
@@ -37,18 +37,7 @@ async function playHere({ arrange }: Scenario, store: Store | undefined) {
   const session = agent.session({ id: 'talk' });
   const { events, until, tell } = hearing();
   session.on('*', tell);
-  await play({
-    events,
-    until,
-    send: async (text) => session.send(text),
-    steer: (text) => session.steer(text),
-    cancel: (reason) => session.cancel(reason),
-    approve: (id) => session.approve(id),
-    deny: (id, reason) => session.deny(id, reason),
-    resolveTool: (id, output) => session.resolveTool(id, output),
-    extend: (steps) => session.extend(steps),
-    compact: () => session.compact(),
-  });
+  await play(talkOf(session, { events, until }));
   if (session.snapshot.status !== 'idle') await until('session.idle', idles(events) + 1);
   expect(transcriptProblems(session.messages)).toEqual([]);
   const said = plain(events);
@@ -66,19 +55,7 @@ async function playOnRestate({ arrange }: Scenario, name: string) {
   using session = await restateSessions({ agent, ingress: server.ingress, bus, pollMs: 50 }).open('talk');
   const { events, until, tell } = hearing();
   session.on('*', tell);
-  const talk: Talk = {
-    events,
-    until,
-    send: (text) => session.send(text),
-    steer: (text) => session.steer(text),
-    cancel: (reason) => session.cancel(reason),
-    approve: (id) => session.approve(id),
-    deny: (id, reason) => session.deny(id, reason),
-    resolveTool: (id, output) => session.resolveTool(id, output),
-    extend: (steps) => session.extend(steps),
-    compact: () => session.compact(),
-  };
-  await play(talk);
+  await play(talkOf(session, { events, until }));
   const { status } = await session.snapshot();
   if (status !== 'idle' || idles(events) === 0) await until('session.idle', idles(events) + 1);
   const kept = await session.events();
@@ -87,6 +64,20 @@ async function playOnRestate({ arrange }: Scenario, name: string) {
   // those that were told as they came are those that are kept
   expect(plain(events)).toEqual(plain(kept));
   return plain(events);
+}
+
+function talkOf(session: Session | RemoteSession, heard: Pick<Talk, 'events' | 'until'>): Talk {
+  return {
+    ...heard,
+    send: async (text) => session.send(text),
+    steer: (text) => session.steer(text),
+    cancel: (reason) => session.cancel(reason),
+    approve: (id) => session.approve(id),
+    deny: (id, reason) => session.deny(id, reason),
+    resolveTool: (id, output) => session.resolveTool(id, output),
+    extend: (steps) => session.extend(steps),
+    compact: () => session.compact(),
+  };
 }
 
 function hearing() {

@@ -5,8 +5,8 @@ import {
   type EventList,
   httpApp,
   type MessageAccepted,
-  type RemoteSessions,
   type SessionResource,
+  type SessionsElsewhere,
 } from 'turnchart/http';
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it, vi } from 'vitest';
@@ -23,7 +23,7 @@ await import('./httpApp.test.ts');
 const asJson = { accept: 'application/json' };
 
 /** A host of sessions that others may serve as well. */
-function host(sessions: RemoteSessions) {
+function host(sessions: SessionsElsewhere) {
   const app = httpApp({ agent: sessions });
   const headers = { 'content-type': 'application/json' };
   return {
@@ -80,7 +80,7 @@ describe('a host of sessions elsewhere', () => {
   it('listens to a session as long as somebody uses it, and takes it up again when it is asked for', async () => {
     const { clock, sessions, one } = twoHosts(scriptedModel(['One.', 'Two.']));
     const listening = new Set<string>();
-    const open: RemoteSessions['open'] = async (id) => {
+    const open: SessionsElsewhere['open'] = async (id) => {
       const session = await sessions.open(id);
       listening.add(id);
       return { ...session, close: () => void listening.delete(id) };
@@ -107,7 +107,7 @@ describe('a host of sessions elsewhere', () => {
 
   it('has told whatever was there when a request came, however slowly it hears of it', async () => {
     const { sessions } = twoHosts(scriptedModel(['One.', 'Two.']));
-    const open: RemoteSessions['open'] = async (id) => ({ ...(await sessions.open(id)), on: () => () => undefined });
+    const open: SessionsElsewhere['open'] = async (id) => ({ ...(await sessions.open(id)), on: () => () => undefined });
     const deaf = host({ ...sessions, open });
     await deaf.post('', { id: 'trip' });
     const turn = async () => {
@@ -131,7 +131,7 @@ describe('a host of sessions elsewhere', () => {
   it('has taken a message though it cannot see what became of it', async () => {
     const { sessions } = twoHosts(scriptedModel(['One.']));
     let isCut = false;
-    const open: RemoteSessions['open'] = async (id) => {
+    const open: SessionsElsewhere['open'] = async (id) => {
       const session = await sessions.open(id);
       const send: typeof session.send = (content) => {
         isCut = true;
@@ -146,7 +146,7 @@ describe('a host of sessions elsewhere', () => {
 
   it('gives a message a turn of its own that was to steer one which has ended meanwhile', async () => {
     const { sessions } = twoHosts(new SpokenModel());
-    const open: RemoteSessions['open'] = async (id) => {
+    const open: SessionsElsewhere['open'] = async (id) => {
       const session = await sessions.open(id);
       return { ...session, steer: async () => ({ accepted: false, reason: 'It has ended.' }) };
     };

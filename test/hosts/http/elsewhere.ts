@@ -1,6 +1,6 @@
 import { setImmediate as hop } from 'node:timers/promises';
 import { type Agent, isEphemeral, type Session, type TurnEvent } from 'turnchart';
-import type { RemoteSession, RemoteSessions } from 'turnchart/http';
+import type { SessionElsewhere, SessionsElsewhere } from 'turnchart/http';
 
 interface Kept {
   readonly session: Session;
@@ -8,9 +8,9 @@ interface Kept {
 }
 
 /** Sessions of an agent as they are over a network: everything takes a while, and what comes is a copy. */
-export function elsewhere(agent: Agent): RemoteSessions {
+export function elsewhere(agent: Agent): SessionsElsewhere {
   const kept = new Map<string, Kept>();
-  const remote: RemoteSessions = {
+  const remote: SessionsElsewhere = {
     name: agent.name,
     clock: agent.clock,
     has: async (id) => {
@@ -52,7 +52,7 @@ export function elsewhere(agent: Agent): RemoteSessions {
 }
 
 /** @param seqNow of the last event; undefined once the session is deleted */
-function remoteSession(session: Session, seqNow: () => number | undefined): RemoteSession {
+function remoteSession(session: Session, seqNow: () => number | undefined): SessionElsewhere {
   const far =
     <A extends readonly unknown[], R>(run: (...args: A) => R) =>
     async (...args: A): Promise<R> => {

@@ -7,7 +7,7 @@ import { machineSubject, pathCoverage, runPath, writtenPath } from 'turnchart/te
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { RecordingEntry } from '../../../src/recording.ts';
-import { record, recordTurns } from './recordings.ts';
+import { erase, lookUp, record, recordTurns } from './recordings.ts';
 import { give, goTo, type Inspection, inspection, poll, stateOf, toText } from './support.ts';
 
 // Chromium on a loaded machine
@@ -338,19 +338,6 @@ const aPath = writtenPath('fails', { machine: 'turn' }, [
 
 /** Two tools side by side, one of which somebody is asked about; then a compaction, perhaps. */
 async function recordTools({ compacts = false } = {}): Promise<readonly RecordingEntry[]> {
-  const lookUp = defineTool({
-    name: 'look_up',
-    description: 'Looks it up',
-    input: z.object({ what: z.string() }),
-    execute: ({ what }) => ({ what, found: true }),
-  });
-  const erase = defineTool({
-    name: 'erase',
-    description: 'Erases it',
-    input: z.object({ what: z.string() }),
-    approval: true,
-    execute: () => 'erased',
-  });
   const calls = [
     { name: 'look_up', input: { what: 'notes' } },
     { name: 'erase', input: { what: 'notes' } },

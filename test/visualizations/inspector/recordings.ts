@@ -71,14 +71,14 @@ export function recordMixture(): Promise<readonly RecordingEntry[]> {
   return record(model, [...kinds, ...kinds], options, true);
 }
 
-const lookUp = defineTool({
+export const lookUp = defineTool({
   name: 'look_up',
   description: 'Looks it up',
   input: z.object({ what: z.string() }),
   execute: ({ what }) => ({ what, found: true }),
 });
 
-const erase = defineTool({
+export const erase = defineTool({
   name: 'erase',
   description: 'Erases it',
   input: z.object({ what: z.string() }),

@@ -20,7 +20,7 @@ import { TurnHandles } from './turnHandles.ts';
  * A session at work, behind its commands: where the machines and their driver, what is kept, and everybody who is told
  * meet. It lives until it is closed, or lost because what happens cannot be kept.
  */
-export class LiveSession<TOutput> {
+export class SessionAtWork<TOutput> {
   readonly turns = new TurnHandles<TOutput>((turnId, reason) => this.cancel(turnId, reason));
   readonly #setup: SessionSetup;
   readonly #id: string;
