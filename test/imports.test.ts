@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   agent: {
     files:
-      /^(admission|agent|agentTool|options|inspect|session|liveSession|sessionSetup|heldTurn|turnHandles|listeners|recorders|turn|driver|journal|keeper|keeping|reopening|brokenTurn|index|embedding)\.ts$/,
+      /^(admission|agent|agentTool|options|inspect|session|sessionAtWork|sessionSetup|heldTurn|turnHandles|listeners|recorders|turn|driver|journal|keeper|keeping|reopening|brokenTurn|index|embedding)\.ts$/,
     mayImport: ['words', 'effects', 'machines', 'host', 'services', 'store'],
     rule: 'agent, session, turn, driver and the main door import no adapter and no inspection, of durability only the Store contract',
   },

@@ -284,13 +284,13 @@ export class LiveSession {
   }
 
   /** A session that is elsewhere is at something else, once it has said something. */
-  async #follow(): Promise<void> {
+  async follow(): Promise<void> {
     this.#isStale = true;
     if (this.#isFollowing) return;
     this.#isFollowing = true;
     while (this.#isStale) {
       this.#isStale = false;
-      // who cannot be reached now is asked again with the next event
+      // who cannot be reached now is asked again with the next event, or some time later
       await this.look().catch(() => undefined);
     }
     this.#isFollowing = false;
@@ -303,7 +303,7 @@ export class LiveSession {
     if (event.type === 'turn.started') this.#turnStart = { turnId: event.turnId, cursor: { seq: event.seq - 1, n: 0 } };
     this.log.append(event);
     this.chat.follow(event);
-    if ('look' in this.#session && !isEphemeral(event)) void this.#follow();
+    if ('look' in this.#session && !isEphemeral(event)) void this.follow();
   }
 
   #findStart(events: readonly TurnEvent[]): void {

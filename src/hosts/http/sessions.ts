@@ -172,8 +172,10 @@ export class Sessions {
       const before = this.#unused;
       this.#unused = new Set();
       for (const { live } of [...this.#open.values()]) {
-        if (live?.isUnused !== true) continue;
-        if (before.has(live)) void this.#close(live, 'session_closed');
+        if (live?.isUnused !== true) {
+          // what it is at may not have been seen when it said so
+          void live?.follow();
+        } else if (before.has(live)) void this.#close(live, 'session_closed');
         else this.#unused.add(live);
       }
       if (this.#open.size > 0) this.#sweep();

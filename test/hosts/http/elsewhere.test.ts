@@ -1,5 +1,5 @@
 import { setImmediate as hop } from 'node:timers/promises';
-import { createAgent, type Model } from 'turnchart';
+import { createAgent, defineTool, type Model } from 'turnchart';
 import { StoreError } from 'turnchart/durability';
 import {
   type EventList,
@@ -10,6 +10,7 @@ import {
 } from 'turnchart/http';
 import { SimulatedClock, scriptedModel } from 'turnchart/testing';
 import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { elsewhere } from './elsewhere.ts';
 import { answer, problem, SpokenModel, SseReader, serveElsewhere, typesOf } from './support.ts';
 
@@ -126,6 +127,43 @@ describe('a host of sessions elsewhere', () => {
     expect((await list(`?since_id=${since_id}`)).events).toEqual(events);
     // another host may have told of more than was kept
     expect((await list('?since_id=1000')).events).toEqual([]);
+  });
+
+  it('ends the answer of a chat that waits for somebody, also where that could not be seen at first', async () => {
+    const erase = defineTool({ name: 'erase', input: z.object({}), approval: true, execute: () => 'gone' });
+    const clock = new SimulatedClock();
+    const model = scriptedModel([{ calls: [{ name: 'erase' }] }]);
+    const sessions = elsewhere(createAgent({ model, clock, tools: [erase] }));
+    let isCut = false;
+    let isAsked = false;
+    const open: SessionsElsewhere['open'] = async (id) => {
+      const session = await sessions.open(id);
+      const send: typeof session.send = (content) => {
+        isCut = true;
+        return session.send(content);
+      };
+      const on: typeof session.on = (_, listener) =>
+        session.on('*', (event) => {
+          if (event.type === 'tool.approvalRequested') isAsked = true;
+          listener(event);
+        });
+      return { ...session, send, on, look: () => (isCut ? Promise.reject(new StoreError('cut')) : session.look()) };
+    };
+    const { app } = host({ ...sessions, open });
+    const response = await app.request('/v1/chat', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        id: 'trip',
+        messages: [{ id: 'm1', role: 'user', parts: [{ type: 'text', text: 'Go.' }] }],
+      }),
+    });
+    const answered = response.text();
+    while (!isAsked) await hop();
+    for (let after = 0; after < 10; after += 1) await hop();
+    isCut = false;
+    await clock.advance(60_000);
+    expect(await answered).toContain('[DONE]');
   });
 
   it('has taken a message though it cannot see what became of it', async () => {
